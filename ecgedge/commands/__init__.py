@@ -1,0 +1,1 @@
+"""Subcommands of `ecgedge`, one file each, found through entry points."""
