@@ -10,7 +10,8 @@ from importlib.metadata import entry_points
 import click
 
 from ecgedge import NOTICE, __version__
-from ecgedge.errors import EcgedgeError, MissingDependency
+from ecgedge.errors import EcgedgeError
+from ecgedge.extras import missing_extra
 
 _GROUP = "ecgedge.commands"
 
@@ -67,23 +68,6 @@ def run_command(command: click.Command, arguments: Sequence[str] | None, *, prog
         sys.stderr.close()
         return 0
     return code if isinstance(code, int) else 0  # click returns the code of `ctx.exit`
-
-
-_EXTRA_OF_MODULE = {
-    "tensorflow": "convert",
-    "keras": "train",
-    "matplotlib": "train",
-    "pooch": "data",
-    "requests": "data",
-}
-
-
-def missing_extra(error: ModuleNotFoundError) -> MissingDependency:
-    """Name the extra that brings the module; any other missing module is a fault of ours and is raised again."""
-    module = (error.name or "").partition(".")[0]
-    if module not in _EXTRA_OF_MODULE:
-        raise error
-    return MissingDependency(f"{module} is not installed; run: pip install 'ecgedge[{_EXTRA_OF_MODULE[module]}]'")
 
 
 def main() -> None:

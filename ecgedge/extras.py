@@ -1,0 +1,37 @@
+"""Which extra brings which package, for one-line answers where it is not installed."""
+
+import importlib.util
+
+from ecgedge.errors import MissingDependency
+
+_EXTRA_OF_MODULE = {
+    "tensorflow": "convert",
+    "keras": "train",
+    "matplotlib": "train",
+    "pooch": "data",
+    "requests": "data",
+}
+
+
+def require(module: str) -> None:
+    """Refuse early, before any work is done, where a package of an extra is missing.
+
+    Raises
+    ------
+    MissingDependency
+        The message gives the pip line.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise MissingDependency(_sentence(module))
+
+
+def missing_extra(error: ModuleNotFoundError) -> MissingDependency:
+    """Name the extra that brings the module; any other missing module is a fault of ours and is raised again."""
+    module = (error.name or "").partition(".")[0]
+    if module not in _EXTRA_OF_MODULE:
+        raise error
+    return MissingDependency(_sentence(module))
+
+
+def _sentence(module: str) -> str:
+    return f"{module} is not installed; run: pip install 'ecgedge[{_EXTRA_OF_MODULE[module]}]'"
