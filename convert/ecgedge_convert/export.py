@@ -1,0 +1,65 @@
+"""Put a converted model and all that is known about it into a bundle."""
+
+from dataclasses import dataclass
+
+from ecgedge import __version__
+from ecgedge.bundle import Bundle
+from ecgedge.card import render_card
+from ecgedge.golden import with_golden
+from ecgedge.labels import AAMI
+from ecgedge.manifest import Json, Manifest, Tensor
+from ecgedge.preprocess import BeatPipeline
+from ecgedge.runtime import Model, TensorSpec
+
+LICENCE = "Apache-2.0 (weights and code)"
+ATTRIBUTION = (
+    "Trained on the MIT-BIH Arrhythmia Database 1.0.0 (Moody and Mark 2001, 10.1109/51.932724; Goldberger et al. 2000, "
+    "10.1161/01.CIR.101.23.e215), Open Data Commons Attribution 1.0"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BeatModelFacts:
+    """What the workshop knows about a trained beat model."""
+
+    name: str
+    pipeline: BeatPipeline
+    decision: dict[str, Json]
+    training: dict[str, Json]
+
+
+def beat_bundle(model: bytes, facts: BeatModelFacts, *, input_names: tuple[str, ...]) -> Bundle:
+    """A complete beat bundle, golden vectors included, in memory."""
+    loaded = Model(model)
+    manifest = Manifest(
+        name=facts.name,
+        version=__version__,
+        task="beat",
+        labels=AAMI.names,
+        label_titles=AAMI.titles,
+        label_source=AAMI.source,
+        inputs=tuple(_tensor(name, spec_of(name, loaded.inputs)) for name in input_names),
+        outputs=(_tensor("probabilities", loaded.outputs[0]),),
+        preprocessing=facts.pipeline.to_manifest(),
+        decision=facts.decision,
+        figures=(),
+        training=facts.training,
+        licence=LICENCE,
+        attribution=ATTRIBUTION,
+        model_bytes=len(model),
+        model_sha256="",
+    )
+    bundle = Bundle(manifest, model, render_card(manifest), b"")
+    return with_golden(bundle)
+
+
+def spec_of(name: str, specs: tuple[TensorSpec, ...]) -> TensorSpec:
+    """The tensor that the converter made of the Keras input called `name`."""
+    for spec in specs:
+        if spec.name in (name, f"serving_default_{name}:0", f"{name}:0"):
+            return spec
+    raise KeyError(f"no tensor for input {name!r} among {[spec.name for spec in specs]}")
+
+
+def _tensor(name: str, spec: TensorSpec) -> Tensor:
+    return Tensor(name, spec.name, spec.shape, spec.dtype.name, spec.scale, spec.zero_point)

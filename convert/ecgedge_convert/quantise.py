@@ -1,0 +1,66 @@
+"""From a Keras 3 model to .tflite bytes, float32 or int8. The one place that calls the TFLite converter."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ecgedge.errors import InputError
+from ecgedge.records import FloatArray
+
+if TYPE_CHECKING:
+    import keras
+
+Representative = Mapping[str, FloatArray]
+"""Model input name -> (n, ...) float32, drawn from the training side only."""
+
+
+def to_float32(model: "keras.Model") -> bytes:
+    """The model as it is, as a float32 .tflite: the reference of every parity check."""
+    import tensorflow as tf
+
+    return bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+
+
+def to_int8(model: "keras.Model", representative: Representative) -> bytes:
+    """Full-integer quantisation: int8 weights, activations, inputs and outputs.
+
+    Parameters
+    ----------
+    representative : inputs whose range sets the scales and zero points; at least 100 of them.
+
+    Raises
+    ------
+    InputError
+        Representative data with NaN, too few, or of another shape than the model's inputs.
+    """
+    import tensorflow as tf
+
+    _check_representative(model, representative)
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: _one_by_one(representative)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.int8
+    converter.inference_output_type = tf.int8
+    return bytes(converter.convert())
+
+
+def _one_by_one(representative: Representative) -> Iterator[dict[str, FloatArray]]:
+    n = len(next(iter(representative.values())))
+    for k in range(n):
+        yield {name: values[k : k + 1] for name, values in representative.items()}
+
+
+def _check_representative(model: "keras.Model", representative: Representative) -> None:
+    wanted = {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
+    found = {name: values.shape[1:] for name, values in representative.items()}
+    if wanted != found:
+        raise InputError(f"representative data of shape {found}; the model takes {wanted}; calibrate with its own data")
+    for name, values in representative.items():
+        if len(values) < 100:
+            raise InputError(
+                f"{len(values)} representative inputs; at least 100 are needed; raise N of --calibrate DATA:N"
+            )
+        if not np.isfinite(values).all():
+            raise InputError(f"representative data: {name} holds NaN or infinite values; verify the data set")

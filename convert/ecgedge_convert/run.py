@@ -1,0 +1,105 @@
+"""From the folder of a training run to a bundle."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ecgedge.beats import BeatSettings
+from ecgedge.bundle import Bundle, write_bundle
+from ecgedge.decide import Decision
+from ecgedge.errors import BundleError, InputError
+from ecgedge.golden import selftest
+from ecgedge.manifest import Json
+from ecgedge.preprocess import BeatPipeline
+from ecgedge_convert.export import BeatModelFacts, beat_bundle
+from ecgedge_convert.quantise import to_float32, to_int8
+
+if TYPE_CHECKING:
+    import keras
+
+
+def convert_run(model: Path, *, kind: str, calibration: tuple[str, int], root: Path | None, out: Path) -> Bundle:
+    """Convert, verify by its own golden vectors, and write.
+
+    Parameters
+    ----------
+    model : folder of a training run, or the model.keras in it
+    kind : `int8` or `float32`
+    calibration : data set and number of representative beats; not used for float32
+
+    Raises
+    ------
+    InputError
+        The run lacks a file, or the representative data does not fit.
+    BundleError
+        The bundle cannot be written, or does not reproduce its own golden vectors.
+    """
+    from ecgedge_train.representative import representative_inputs
+
+    facts = run_facts(model, name=out.stem)
+    if kind == "float32":
+        converted = to_float32(load_model(model))
+    else:
+        name, count = calibration
+        if name != "mitdb":
+            raise InputError(
+                f"--calibrate {name}: a beat model is calibrated with mitdb; write --calibrate mitdb:{count}"
+            )
+        converted = to_int8(load_model(model), representative_inputs(facts.pipeline.beats, root=root, n=count))
+    bundle = write_bundle(beat_bundle(converted, facts, input_names=("beat", "features")), out)
+    if failed := [check.name for check in selftest(bundle) if not check.passed]:
+        raise BundleError(f"{out}: self-test failed in {', '.join(failed)}; report this, with the model")
+    return bundle
+
+
+def float_bundle(model: Path) -> Bundle:
+    """The unquantised model as a bundle in memory: the reference of a parity check."""
+    converted = to_float32(load_model(model))
+    return beat_bundle(converted, run_facts(model, name="float32"), input_names=("beat", "features"))
+
+
+def load_model(model: Path) -> "keras.Model":
+    """The Keras 3 model of a run."""
+    import keras
+
+    path = _file(model, "model.keras")
+    try:
+        loaded: keras.Model = keras.models.load_model(path, compile=False)
+    except (ValueError, OSError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: no Keras 3 model ({reason}); train it again with ecgedge train") from None
+    return loaded
+
+
+def run_facts(model: Path, *, name: str) -> BeatModelFacts:
+    """What the run says about its preprocessing, its decision and its training."""
+    settings, training = _json(model, "settings.json"), _json(model, "training.json")
+    path = _file(model, "settings.json")
+    try:
+        beats = BeatSettings.from_manifest(_object(settings["beats"]))
+        decision = Decision.from_manifest(_object(settings["decision"]))
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: {error}; train the model again with ecgedge train") from None
+    return BeatModelFacts(name, BeatPipeline(beats), decision.to_manifest(), training)
+
+
+def _object(value: Json) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r} is no object")
+    return value
+
+
+def _json(model: Path, name: str) -> dict[str, Json]:
+    path = _file(model, name)
+    try:
+        return _object(json.loads(path.read_text()))
+    except ValueError as error:
+        raise InputError(f"{path}: not the JSON of a training run ({error}); train the model again") from None
+
+
+def _file(model: Path, name: str) -> Path:
+    folder = model if model.is_dir() else model.parent
+    path = folder / name
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give the folder that ecgedge train wrote, with {name} in it")
+    return path
