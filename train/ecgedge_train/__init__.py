@@ -1,0 +1,1 @@
+"""Workshop I: from public data and a recipe to a trained model."""

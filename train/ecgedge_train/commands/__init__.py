@@ -1,0 +1,1 @@
+"""Subcommands of `ecgedge` that belong to the workshop."""

@@ -1,0 +1,130 @@
+"""`ecgedge evaluate`: a bundle's figures on a public data set, as a table and as JSON."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import click
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from ecgedge import NOTICE
+from ecgedge.bundle import read_bundle
+from ecgedge.commands.completion import complete_bundle
+from ecgedge.labels import AAMI
+from ecgedge.metrics import COLUMNS, ROWS, beat_figures
+from ecgedge.records import Recording
+from ecgedge_train.datasets import DATASETS
+from ecgedge_train.evaluate import Evaluation, Peaks, as_json, evaluate_bundle
+from ecgedge_train.split import SPLITS
+
+
+@click.command(
+    epilog=f"""\b
+Examples:
+  ecgedge evaluate beat --data mitdb --split ds2 --peaks annotated
+  ecgedge evaluate beat --data mitdb --split ds2 --peaks detected --json beat-ds2.json
+  ecgedge evaluate my.tflite --split ds2 --skip-first-s 300     as bxb does it
+
+{NOTICE}"""
+)
+@click.argument("bundle", shell_complete=complete_bundle)
+@click.option("--data", type=click.Choice(sorted(DATASETS)), default="mitdb", show_default=True, help="Data set.")
+@click.option("--root", type=click.Path(path_type=Path), help="Folder of the data set; default: ECGEDGE_DATA.")
+@click.option("--split", type=click.Choice(sorted(SPLITS)), default="ds2", show_default=True, help="Which patients.")
+@click.option(
+    "--peaks",
+    type=click.Choice(["annotated", "detected"]),
+    default="annotated",
+    show_default=True,
+    help="R-peaks from the reference, or from our own detector.",
+)
+@click.option("--skip-first-s", type=click.FloatRange(0), default=0.0, help="Leave out the first seconds (bxb: 300).")
+@click.option("--per-record", is_flag=True, help="A line per record too.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="FILE", help="Write all of it as JSON.")
+def evaluate(
+    bundle: str,
+    *,
+    data: str,
+    root: Path | None,
+    split: str,
+    peaks: str,
+    skip_first_s: float,
+    per_record: bool,
+    json_path: Path | None,
+) -> None:
+    """Measure BUNDLE (a file or the name of a shipped one) on annotated recordings it was not trained on."""
+    opened = read_bundle(bundle)
+    recordings = _with_progress(data, SPLITS[split], root)
+    evaluation = evaluate_bundle(opened, recordings, peaks=cast(Peaks, peaks), skip_first_s=skip_first_s)
+    if json_path is not None:
+        json_path.write_text(json.dumps(as_json(evaluation) | {"data": data, "split": split}, indent=1) + "\n")
+    show(evaluation, title=f"{evaluation.bundle} on {data} {split}, {peaks} R-peaks", per_record=per_record)
+    click.echo(NOTICE)
+
+
+def _with_progress(data: str, records: tuple[str, ...], root: Path | None) -> Iterator[Recording]:
+    console = Console(stderr=True)
+    recordings = DATASETS[data](records, root=root)
+    yield from track(
+        recordings, "judging", total=len(records), console=console, transient=True, disable=not console.is_terminal
+    )
+
+
+def show(evaluation: Evaluation, *, title: str, per_record: bool = False) -> None:
+    """Print confusion matrix, figures per class and totals."""
+    console = Console()
+    console.print(_confusion_table(evaluation, title))
+    console.print(_class_table(evaluation))
+    figures, intervals = evaluation.figures, evaluation.intervals()
+    console.print(
+        f"accuracy {figures.accuracy:.4f}   kappa {figures.kappa:.4f}   j {figures.j:.3f}   "
+        f"jk {figures.jk:.4f} [{intervals['jk'][0]:.2f}, {intervals['jk'][1]:.2f}]   macro F1 {figures.macro_f1:.3f}\n"
+        f"R-peaks: Se {figures.detection_sensitivity:.4f}, PPV {figures.detection_ppv:.4f}   "
+        f"VEB PPV as EC57 counts it {figures.ppv_veb_ec57:.4f}\n"
+        f"{figures.beats} beats of {len(evaluation.confusion)} records, {evaluation.paced_or_unknown} of class Q left "
+        f"out, first {evaluation.skipped_s:g} s left out; model part {evaluation.model_bytes} bytes",
+        highlight=False,
+    )
+    if per_record:
+        console.print(_record_table(evaluation))
+
+
+def _confusion_table(evaluation: Evaluation, title: str) -> Table:
+    table = Table("truth \\ judged", *COLUMNS, title=title, title_justify="left")
+    for name, row in zip(ROWS, evaluation.total.tolist(), strict=True):
+        table.add_row(name, *map(str, row))
+    return table
+
+
+def _class_table(evaluation: Evaluation) -> Table:
+    figures, intervals = evaluation.figures, evaluation.intervals()
+    table = Table(
+        "class", "Se %", "PPV %", "F1 %", title="per class [95 % interval over patients]", title_justify="left"
+    )
+    named = {"S": "SVEB", "V": "VEB"}
+    for name, title in zip(AAMI.names, AAMI.titles, strict=True):
+        cells = []
+        for measure, values in (("Se", figures.sensitivity), ("PPV", figures.ppv)):
+            low, high = intervals.get(f"{named.get(name)} {measure}", (None, None))
+            interval = "" if low is None or high is None else f" [{100 * low:.0f}, {100 * high:.0f}]"
+            cells.append(f"{100 * values[name]:.2f}{interval}")
+        table.add_row(f"{name} {title}", *cells, f"{100 * figures.f1[name]:.2f}")
+    return table
+
+
+def _record_table(evaluation: Evaluation) -> Table:
+    table = Table("record", "beats", "accuracy", "S", "S Se %", "S PPV %", "V", "V Se %", "V PPV %")
+    for name, matrix in evaluation.confusion.items():
+        figures = beat_figures(matrix)
+        cells = [name, str(figures.beats), f"{figures.accuracy:.4f}"]
+        for row, label in ((1, "S"), (2, "V")):
+            cells += [
+                str(matrix[row].sum()),
+                f"{100 * figures.sensitivity[label]:.1f}",
+                f"{100 * figures.ppv[label]:.1f}",
+            ]
+        table.add_row(*cells)
+    return table
