@@ -11,14 +11,15 @@ from rich.progress import track
 from rich.table import Table
 
 from ecgedge import NOTICE
-from ecgedge.bundle import read_bundle
+from ecgedge.bundle import find_bundle, read_bundle, write_bundle
 from ecgedge.commands.completion import complete_bundle
 from ecgedge.labels import AAMI
 from ecgedge.metrics import COLUMNS, ROWS, beat_figures
 from ecgedge.records import Recording
 from ecgedge_train.datasets import DATASETS
 from ecgedge_train.evaluate import Evaluation, Peaks, as_json, evaluate_bundle
-from ecgedge_train.split import SPLITS
+from ecgedge_train.split import SPLITS, split_hash
+from ecgedge_train.stamp import stamped
 
 
 @click.command(
@@ -27,6 +28,7 @@ Examples:
   ecgedge evaluate beat --data mitdb --split ds2 --peaks annotated
   ecgedge evaluate beat --data mitdb --split ds2 --peaks detected --json beat-ds2.json
   ecgedge evaluate my.tflite --split ds2 --skip-first-s 300     as bxb does it
+  ecgedge evaluate my.tflite --split ds2 --stamp                and write it into the model card
 
 {NOTICE}"""
 )
@@ -43,6 +45,7 @@ Examples:
 )
 @click.option("--skip-first-s", type=click.FloatRange(0), default=0.0, help="Leave out the first seconds (bxb: 300).")
 @click.option("--per-record", is_flag=True, help="A line per record too.")
+@click.option("--stamp", is_flag=True, help="Write the figures into the bundle, its manifest and card.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="FILE", help="Write all of it as JSON.")
 def evaluate(
     bundle: str,
@@ -53,6 +56,7 @@ def evaluate(
     peaks: str,
     skip_first_s: float,
     per_record: bool,
+    stamp: bool,
     json_path: Path | None,
 ) -> None:
     """Measure BUNDLE (a file or the name of a shipped one) on annotated recordings it was not trained on."""
@@ -61,6 +65,9 @@ def evaluate(
     evaluation = evaluate_bundle(opened, recordings, peaks=cast(Peaks, peaks), skip_first_s=skip_first_s)
     if json_path is not None:
         json_path.write_text(json.dumps(as_json(evaluation) | {"data": data, "split": split}, indent=1) + "\n")
+    if stamp:
+        sealed = stamped(opened, evaluation, data=data, split=split, split_sha256=split_hash())
+        write_bundle(sealed, find_bundle(bundle))
     show(evaluation, title=f"{evaluation.bundle} on {data} {split}, {peaks} R-peaks", per_record=per_record)
     click.echo(NOTICE)
 
