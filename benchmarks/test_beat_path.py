@@ -1,18 +1,23 @@
 """The beat path, stage by stage and whole, on 30 minutes of one lead."""
 
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import mkdtemp
+from threading import Event
 
-import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from ecgedge.beats import BeatBatch, cut_beats
 from ecgedge.bundle import Bundle, read_bundle
 from ecgedge.engine import BeatJudge, judge_recording
+from ecgedge.formats import write_wfdb
 from ecgedge.preprocess import pipeline_of
 from ecgedge.records import IntArray, Recording
 from ecgedge.rpeaks import detect_rpeaks
 from ecgedge.runtime import load_interpreter
+from ecgedge_device.agent import serve
+from ecgedge_device.settings import Settings, read_settings
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +35,7 @@ def batch(bundle: Bundle, half_hour: Recording, r_peaks: IntArray) -> BeatBatch:
     return cut_beats(half_hour.signal, r_peaks, pipeline_of(bundle.manifest).beats)
 
 
-def raw_invokes(bundle: Bundle, batch: BeatBatch, *, threads: int, beats: int) -> object:
+def raw_invokes(bundle: Bundle, batch: BeatBatch, *, threads: int, beats: int) -> Callable[[], None]:
     """A function that does nothing but set, invoke and get, beat by beat: the floor."""
     interpreter = load_interpreter(bundle.model, threads=threads)
     interpreter.allocate_tensors()
@@ -78,3 +83,23 @@ def test_judge_all_beats(benchmark: BenchmarkFixture, bundle: Bundle, batch: Bea
 @pytest.mark.benchmark(group="30 minutes, whole way")
 def test_engine(benchmark: BenchmarkFixture, bundle: Bundle, half_hour: Recording) -> None:
     benchmark(judge_recording, bundle, half_hour)
+
+
+@pytest.mark.benchmark(group="30 minutes, whole way")
+def test_agent(benchmark: BenchmarkFixture, half_hour: Recording, tmp_path: Path) -> None:
+    """File -> store (durable, chunk by chunk of a minute) -> JSON lines, a new store each time."""
+    write_wfdb(half_hour, tmp_path)
+
+    def fresh() -> tuple[tuple[Settings], dict[str, object]]:
+        folder = Path(mkdtemp(dir=tmp_path))
+        (folder / "agent.toml").write_text(
+            f'[source]\nkind = "replay"\npath = "{tmp_path / half_hour.name}"\nchunk_s = 60.0\n'
+            '[report]\nkind = "json-lines"\npath = "beats.jsonl"\n'
+        )
+        return (read_settings(folder / "agent.toml"),), {}
+
+    def whole(settings: Settings) -> None:
+        outcome = serve(settings, stop=Event())
+        assert outcome.run.finished_utc and outcome.unsent == 0
+
+    benchmark.pedantic(whole, setup=fresh, rounds=5, warmup_rounds=1)

@@ -46,7 +46,7 @@ class Evaluation:
     @property
     def total(self) -> Confusion:
         """All records added."""
-        return np.sum(list(self.confusion.values()), axis=0)
+        return np.asarray(np.sum(list(self.confusion.values()), axis=0), dtype=np.int64)
 
     @property
     def figures(self) -> BeatFigures:

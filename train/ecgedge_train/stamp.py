@@ -37,5 +37,6 @@ def figures_entry(evaluation: Evaluation, *, data: str, split: str, split_sha256
         "ppv": {name: round(value, 4) for name, value in figures.ppv.items()},
         "confusion": evaluation.total.tolist(),
     }
-    intervals = {name: [round(low, 3), round(high, 3)] for name, (low, high) in evaluation.intervals().items()}
-    return entry | {"intervals_95_over_patients": intervals}  # type: ignore[dict-item]
+    for name, (low, high) in evaluation.intervals().items():
+        entry[f"{name} 95 % interval over patients"] = [round(low, 3), round(high, 3)]
+    return entry
