@@ -11,6 +11,8 @@ from ecgedge.manifest import Json, Manifest, Tensor
 from ecgedge.preprocess import BeatPipeline
 from ecgedge.runtime import Model, TensorSpec
 
+INPUTS = ("beat", "features")
+"""What `ecgedge.beats` gives; a beat model takes one of them or both."""
 LICENCE = "Apache-2.0 (weights and code)"
 ATTRIBUTION = (
     "Trained on the MIT-BIH Arrhythmia Database 1.0.0 (Moody and Mark 2001, 10.1109/51.932724; Goldberger et al. 2000, "
@@ -28,9 +30,13 @@ class BeatModelFacts:
     training: dict[str, Json]
 
 
-def beat_bundle(model: bytes, facts: BeatModelFacts, *, input_names: tuple[str, ...]) -> Bundle:
-    """A complete beat bundle, golden vectors included, in memory."""
+def beat_bundle(model: bytes, facts: BeatModelFacts) -> Bundle:
+    """A complete beat bundle, golden vectors included, in memory.
+
+    An input that a network does not look at, and that the converter therefore left out, is left out here too.
+    """
     loaded = Model(model)
+    inputs = {name: spec for name in INPUTS if (spec := spec_of(name, loaded.inputs)) is not None}
     manifest = Manifest(
         name=facts.name,
         version=__version__,
@@ -38,7 +44,7 @@ def beat_bundle(model: bytes, facts: BeatModelFacts, *, input_names: tuple[str, 
         labels=AAMI.names,
         label_titles=AAMI.titles,
         label_source=AAMI.source,
-        inputs=tuple(_tensor(name, spec_of(name, loaded.inputs)) for name in input_names),
+        inputs=tuple(_tensor(name, spec) for name, spec in inputs.items()),
         outputs=(_tensor("probabilities", loaded.outputs[0]),),
         preprocessing=facts.pipeline.to_manifest(),
         decision=facts.decision,
@@ -53,12 +59,12 @@ def beat_bundle(model: bytes, facts: BeatModelFacts, *, input_names: tuple[str, 
     return with_golden(bundle)
 
 
-def spec_of(name: str, specs: tuple[TensorSpec, ...]) -> TensorSpec:
-    """The tensor that the converter made of the Keras input called `name`."""
+def spec_of(name: str, specs: tuple[TensorSpec, ...]) -> TensorSpec | None:
+    """The tensor that the converter made of the Keras input called `name`, if any."""
     for spec in specs:
         if spec.name in (name, f"serving_default_{name}:0", f"{name}:0"):
             return spec
-    raise KeyError(f"no tensor for input {name!r} among {[spec.name for spec in specs]}")
+    return None
 
 
 def _tensor(name: str, spec: TensorSpec) -> Tensor:

@@ -1,6 +1,12 @@
 """From a Keras 3 model to .tflite bytes, float32 or int8. The one place that calls the TFLite converter."""
 
+import importlib
+import io
+import os
+import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +16,7 @@ from ecgedge.records import FloatArray
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
 Representative = Mapping[str, FloatArray]
 """Model input name -> (n, ...) float32, drawn from the training side only."""
@@ -17,9 +24,8 @@ Representative = Mapping[str, FloatArray]
 
 def to_float32(model: "keras.Model") -> bytes:
     """The model as it is, as a float32 .tflite: the reference of every parity check."""
-    import tensorflow as tf
-
-    return bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    tf = _tensorflow()
+    return _converted(tf.lite.TFLiteConverter.from_keras_model(model))
 
 
 def to_int8(model: "keras.Model", representative: Representative) -> bytes:
@@ -34,8 +40,7 @@ def to_int8(model: "keras.Model", representative: Representative) -> bytes:
     InputError
         Representative data with NaN, too few, or of another shape than the model's inputs.
     """
-    import tensorflow as tf
-
+    tf = _tensorflow()
     _check_representative(model, representative)
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -43,7 +48,20 @@ def to_int8(model: "keras.Model", representative: Representative) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
-    return bytes(converter.convert())
+    return _converted(converter)
+
+
+def _tensorflow() -> ModuleType:
+    """TensorFlow, told before its import to keep its notes on this processor to itself."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    return importlib.import_module("tensorflow")
+
+
+def _converted(converter: "tf.lite.TFLiteConverter") -> bytes:
+    """Convert; the paths of temporary files that Keras prints, and notes on deprecation, are not for our users."""
+    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return bytes(converter.convert())
 
 
 def _one_by_one(representative: Representative) -> Iterator[dict[str, FloatArray]]:

@@ -12,7 +12,7 @@ from ecgedge.golden import selftest
 from ecgedge.manifest import Json
 from ecgedge.preprocess import BeatPipeline
 from ecgedge_convert.export import BeatModelFacts, beat_bundle
-from ecgedge_convert.quantise import to_float32, to_int8
+from ecgedge_convert.quantise import Representative, to_float32, to_int8
 
 if TYPE_CHECKING:
     import keras
@@ -34,28 +34,31 @@ def convert_run(model: Path, *, kind: str, calibration: tuple[str, int], root: P
     BundleError
         The bundle cannot be written, or does not reproduce its own golden vectors.
     """
-    from ecgedge_train.representative import representative_inputs
-
     facts = run_facts(model, name=out.stem)
     if kind == "float32":
         converted = to_float32(load_model(model))
     else:
-        name, count = calibration
-        if name != "mitdb":
-            raise InputError(
-                f"--calibrate {name}: a beat model is calibrated with mitdb; write --calibrate mitdb:{count}"
-            )
-        converted = to_int8(load_model(model), representative_inputs(facts.pipeline.beats, root=root, n=count))
-    bundle = write_bundle(beat_bundle(converted, facts, input_names=("beat", "features")), out)
+        representative = _representative(facts.pipeline.beats, calibration, root=root)
+        converted = to_int8(load_model(model), representative)
+    bundle = write_bundle(beat_bundle(converted, facts), out)
     if failed := [check.name for check in selftest(bundle) if not check.passed]:
         raise BundleError(f"{out}: self-test failed in {', '.join(failed)}; report this, with the model")
     return bundle
 
 
+def _representative(settings: BeatSettings, calibration: tuple[str, int], *, root: Path | None) -> Representative:
+    from ecgedge_train.representative import representative_inputs
+
+    name, count = calibration
+    if name != "mitdb":
+        raise InputError(f"--calibrate {name}: a beat model is calibrated with mitdb; write --calibrate mitdb:{count}")
+    return representative_inputs(settings, root=root, n=count)
+
+
 def float_bundle(model: Path) -> Bundle:
     """The unquantised model as a bundle in memory: the reference of a parity check."""
     converted = to_float32(load_model(model))
-    return beat_bundle(converted, run_facts(model, name="float32"), input_names=("beat", "features"))
+    return beat_bundle(converted, run_facts(model, name="float32"))
 
 
 def load_model(model: Path) -> "keras.Model":

@@ -34,7 +34,8 @@ def inputs() -> dict[str, np.ndarray]:
 
 def run(model_bytes: bytes, inputs: dict[str, np.ndarray]) -> np.ndarray:
     loaded = Model(model_bytes)
-    specs = {name: spec_of(name, loaded.inputs) for name in NAMES}
+    specs = {name: spec for name in NAMES if (spec := spec_of(name, loaded.inputs)) is not None}
+    assert set(specs) == set(NAMES)
     output = loaded.invoke({spec.name: quantise(inputs[name], spec) for name, spec in specs.items()})[0]
     return dequantise(output, loaded.outputs[0])
 
