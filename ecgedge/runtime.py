@@ -5,9 +5,6 @@ Knows nothing of manifests, labels or preprocessing: bytes in, arrays out.
 
 import importlib
 import importlib.util
-import os
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgedge.chatter import without_chatter
 from ecgedge.errors import BundleError, MissingDependency
 
 _RUNTIMES = (("ai-edge-litert", "ai_edge_litert.interpreter"), ("tflite-runtime", "tflite_runtime.interpreter"))
@@ -83,7 +81,7 @@ def load_interpreter(model: bytes, *, threads: int = 1) -> Interpreter:
         The bytes are no model that the interpreter can run.
     """
     runtime = find_runtime()
-    with _refused_model(runtime), _without_chatter():
+    with _refused_model(runtime), without_chatter(_CHATTER):
         interpreter: Interpreter = runtime.module.Interpreter(model_content=model, num_threads=threads)
         return interpreter
 
@@ -98,22 +96,6 @@ def _refused_model(runtime: Runtime) -> Iterator[None]:
         raise BundleError(
             f"{runtime.name} {runtime.version} cannot run the model: {reason}; convert it again"
         ) from error
-
-
-@contextmanager
-def _without_chatter() -> Iterator[None]:
-    """Keep one line of the interpreter's C++ code off the user's screen; whatever else it says is passed on."""
-    sys.stderr.flush()
-    screen = os.dup(2)
-    with tempfile.TemporaryFile() as caught:
-        os.dup2(caught.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(screen, 2)
-            os.close(screen)
-            caught.seek(0)
-            os.write(2, b"".join(line for line in caught if not line.startswith(_CHATTER)))
 
 
 def tensor_spec(detail: Mapping[str, object]) -> TensorSpec:
@@ -135,7 +117,7 @@ class Model:
 
     def __init__(self, model: bytes, *, threads: int = 1) -> None:
         self._interpreter = load_interpreter(model, threads=threads)
-        with _refused_model(find_runtime()), _without_chatter():
+        with _refused_model(find_runtime()), without_chatter(_CHATTER):
             self._interpreter.allocate_tensors()
         self.inputs = tuple(tensor_spec(detail) for detail in self._interpreter.get_input_details())
         self.outputs = tuple(tensor_spec(detail) for detail in self._interpreter.get_output_details())

@@ -2,7 +2,6 @@
 
 import importlib
 import io
-import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stdout
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ecgedge.chatter import without_chatter
 from ecgedge.errors import InputError
 from ecgedge.records import FloatArray
 
@@ -18,13 +18,22 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
+CHATTER = (
+    b"I0000",
+    b"W0000",
+    b"E0000 ",
+    b"WARNING: All log messages",
+    b"To enable the following",
+    b"fully_quantize",
+    b"INFO",
+)
 Representative = Mapping[str, FloatArray]
 """Model input name -> (n, ...) float32, drawn from the training side only."""
 
 
 def to_float32(model: "keras.Model") -> bytes:
     """The model as it is, as a float32 .tflite: the reference of every parity check."""
-    tf = _tensorflow()
+    tf = tensorflow()
     return _converted(tf.lite.TFLiteConverter.from_keras_model(model))
 
 
@@ -40,7 +49,7 @@ def to_int8(model: "keras.Model", representative: Representative) -> bytes:
     InputError
         Representative data with NaN, too few, or of another shape than the model's inputs.
     """
-    tf = _tensorflow()
+    tf = tensorflow()
     _check_representative(model, representative)
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -51,15 +60,15 @@ def to_int8(model: "keras.Model", representative: Representative) -> bytes:
     return _converted(converter)
 
 
-def _tensorflow() -> ModuleType:
-    """TensorFlow, told before its import to keep its notes on this processor to itself."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    return importlib.import_module("tensorflow")
+def tensorflow() -> ModuleType:
+    """TensorFlow, without its notes on this processor."""
+    with without_chatter(*CHATTER):
+        return importlib.import_module("tensorflow")
 
 
 def _converted(converter: "tf.lite.TFLiteConverter") -> bytes:
     """Convert; the paths of temporary files that Keras prints, and notes on deprecation, are not for our users."""
-    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    with without_chatter(*CHATTER), redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return bytes(converter.convert())
 
