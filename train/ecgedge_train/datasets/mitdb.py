@@ -12,7 +12,9 @@ from ecgedge.labels import AAMI, AAMI_CLASS_OF_SYMBOL
 from ecgedge.records import Annotations, Recording
 
 NOT_TRAINED = -1
-"""Class index of beats that are never trained on: AAMI class Q, and detections that are no beat."""
+"""Class index of beats that are never trained on: AAMI class Q, and detections of which nothing is known."""
+NO_BEAT = len(AAMI.names)
+"""Class index of detections where there is no beat; trained to be N, since an artefact must raise no alarm."""
 
 
 def mitdb(records: Sequence[str], *, root: Path | None = None) -> Iterator[Recording]:
