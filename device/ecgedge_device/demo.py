@@ -39,7 +39,7 @@ def _recording(folder: Path) -> tuple[Path, str]:
     try:
         found = locate("mitdb", wanted=[f"{RECORD}.hea", f"{RECORD}.dat", f"{RECORD}.atr"])
     except DataError:
-        simulated = simulate_ecg(_SIMULATED_S, seed=_SEED, sveb_rate=0.04, veb_rate=0.06, name="simulated")
+        simulated = simulate_ecg(_SIMULATED_S, seed=_SEED, sveb_rate=4.0, veb_rate=6.0, name="simulated")
         write_wfdb(simulated, folder)
         return (
             folder / simulated.name,

@@ -239,4 +239,7 @@ def test_demo_without_data_simulates(tmp_path: Path, monkeypatch: pytest.MonkeyP
     found = invoke("demo", "-o", tmp_path / "demo")
     assert found.exit_code == 0, found.output
     assert "simulated" in found.stderr and "Se" in found.stdout and found.stdout.splitlines()[-1] == NOTICE
-    assert invoke("demo", "-o", tmp_path / "demo", "--json").exit_code == 0
+    report = invoke("demo", "-o", tmp_path / "demo", "--json")
+    assert report.exit_code == 0
+    classes = {entry["label"]: entry for entry in json.loads(report.stdout)["classes"]}
+    assert all(classes[label]["truth"] > 10 and classes[label]["sensitivity"] > 0.8 for label in "NSV")
