@@ -1,0 +1,111 @@
+"""`ecgedge train`: a recipe to a model, or to its cross-validation inside the training patients."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ecgedge import NOTICE
+from ecgedge_train.recipe import Recipe, read_recipe
+from ecgedge_train.split import DS1, FOLDS
+
+if TYPE_CHECKING:
+    from ecgedge.metrics import BeatFigures
+    from ecgedge_train.folds import FoldResult
+
+
+@click.command(
+    epilog=f"""\b
+Examples:
+  ecgedge train train/recipes/beat.toml                     into runs/beat; goes on with a run that was killed
+  ecgedge train train/recipes/beat.toml --fresh -o /tmp/b   from the beginning, elsewhere
+  ecgedge train train/recipes/beat.toml --folds             patient-wise figures inside DS1, no model
+
+{NOTICE}"""
+)
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), help="Folder of the run; default: runs/NAME of the recipe."
+)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the data sets; default: ECGEDGE_DATA.")
+@click.option("--fresh", is_flag=True, help="Begin again instead of going on with what is in the folder.")
+@click.option("--folds", is_flag=True, help="Cross-validate inside DS1 and print the table; DS2 is not read.")
+def train(recipe: Path, *, out: Path | None, data: Path | None, fresh: bool, folds: bool) -> None:
+    """Train the model of RECIPE (a .toml file), reproducibly, on the training patients."""
+    content = read_recipe(recipe)
+    if folds:
+        _print_folds(content, data)
+    else:
+        _train(recipe, content, out=out or Path("runs") / content.name, data=data, resume=not fresh)
+    click.echo(NOTICE)
+
+
+def _train(path: Path, recipe: Recipe, *, out: Path, data: Path | None, resume: bool) -> None:
+    from ecgedge_train.ensemble import count_epochs
+    from ecgedge_train.workshop import train_recipe
+
+    with _progress() as progress:
+        task = progress.add_task("virtual patients", total=count_epochs(recipe) + 1, loss="")
+
+        def advance(name: str, loss: float) -> None:
+            said = f"loss {loss:.3f}" if loss else ""
+            progress.update(task, advance=1, description=f"training {name}", loss=said)
+
+        trained = train_recipe(path, out, data_root=data, resume=resume, advance=advance)
+    click.echo(
+        f"{out}: {recipe.name}, {trained.model.count_params()} parameters\n"
+        f"next: ecgedge convert {out} --int8 --calibrate mitdb -o {recipe.name}.tflite"
+    )
+
+
+def _print_folds(recipe: Recipe, data: Path | None) -> None:
+    from ecgedge_train.folds import cross_validate
+
+    with _progress() as progress:
+        task = progress.add_task("virtual patients", total=len(FOLDS) + 1, loss="")
+        result = cross_validate(
+            recipe,
+            data_root=data,
+            advance=lambda name: progress.update(task, advance=1, description=f"{name} done"),
+        )
+    Console().print(_folds_table(recipe, result))
+
+
+def _progress() -> Progress:
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[loss]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+def _folds_table(recipe: Recipe, result: "FoldResult") -> Table:
+    from ecgedge.metrics import beat_figures
+
+    figures = result.figures()
+    table = Table(
+        *("record", "beats", "S", "S Se %", "S PPV %", "V", "V Se %", "V PPV %"),
+        title=f"{recipe.name}: patient-wise folds of DS1, jk {figures.jk:.3f}, kappa {figures.kappa:.3f}",
+        title_justify="left",
+    )
+    for number, record in enumerate(DS1):
+        rows = result.record == number
+        one = beat_figures(result.confusion(rows))
+        counts = {k: int((result.classes[rows] == k).sum()) for k in (1, 2)}
+        table.add_row(record, str(int(rows.sum())), *_cells(counts[1], one, "S"), *_cells(counts[2], one, "V"))
+    totals = [int((result.classes == k).sum()) for k in (1, 2)]
+    table.add_section()
+    table.add_row("all", str(len(result.classes)), *_cells(totals[0], figures, "S"), *_cells(totals[1], figures, "V"))
+    return table
+
+
+def _cells(count: int, figures: "BeatFigures", name: str) -> tuple[str, str, str]:
+    return str(count), f"{100 * figures.sensitivity[name]:.1f}", f"{100 * figures.ppv[name]:.1f}"

@@ -1,0 +1,86 @@
+"""Several networks, trained apart, shipped as one: a flat graph whose towers' logits are averaged.
+
+Networks that see the same patients err differently on new ones; their mean was better than each in the folds.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgedge_train.fit import History, Lesson, fit
+from ecgedge_train.models import build_model, prefix_of
+from ecgedge_train.pool import Pool, draw_shares, targets
+from ecgedge_train.recipe import Recipe
+
+Advance = Callable[[str, float], None]
+"""Called after each epoch with the name of the network and its loss."""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A trained model, ready to be converted."""
+
+    model: keras.Model
+    history: dict[str, History]
+    """Network -> a row per epoch."""
+
+
+def count_epochs(recipe: Recipe) -> int:
+    """Epochs over all networks of a recipe."""
+    return sum(len(member.seeds) * member.epochs for member in recipe.members)
+
+
+def train_ensemble(
+    pool: Pool, recipe: Recipe, *, folder: Path | None = None, advance: Advance = lambda _name, _loss: None
+) -> Ensemble:
+    """Train every member for every of its seeds, and join them.
+
+    Parameters
+    ----------
+    pool : scaled
+    folder : where checkpoints are kept and looked for
+    """
+    lesson = Lesson(pool, draw_shares(pool, recipe.pool), targets(pool))
+    models: list[tuple[str, keras.Model]] = []
+    history: dict[str, History] = {}
+    for member in recipe.members:
+        for seed in member.seeds:
+            name = f"{member.model}-{seed}"
+            model, history[name] = fit(
+                lesson,
+                member,
+                seed=seed,
+                checkpoint=folder and folder / name,
+                advance=lambda loss, name=name: advance(name, loss),  # type: ignore[misc]
+            )
+            models.append((member.model, model))
+    joined = join(models, n_features=pool.features.shape[1], n_window=pool.beat.shape[2])
+    return Ensemble(with_bias(joined, recipe.class_bias), history)
+
+
+def join(models: Sequence[tuple[str, keras.Model]], *, n_features: int, n_window: int) -> keras.Model:
+    """One model out of single-tower ones, given with the names of their families."""
+    joined = build_model([name for name, _ in models], n_features, n_window, keras=keras)
+    for number, (_, model) in enumerate(models):
+        for layer in model.layers:
+            if layer.weights:
+                twin = joined.get_layer(layer.name.replace(prefix_of(0), prefix_of(number), 1))
+                twin.set_weights(layer.get_weights())
+    return joined
+
+
+def with_bias(model: keras.Model, class_bias: tuple[float, ...]) -> keras.Model:
+    """Add to the logits of every tower, so that int8 rounds what is decided and not what is corrected afterwards."""
+    for layer in model.layers:
+        if layer.name.endswith("logits"):
+            kernel, bias = layer.get_weights()
+            layer.set_weights([kernel, _added(bias, class_bias)])
+    return model
+
+
+def _added(bias: NDArray[np.float32], class_bias: tuple[float, ...]) -> NDArray[np.float32]:
+    return bias + np.asarray(class_bias, np.float32)
