@@ -45,7 +45,7 @@ def data() -> None:
     """Find, fetch and prove the public data sets."""
 
 
-@data.command("list")
+@data.command("list", epilog="Example: ecgedge data list --json")
 @_root_option
 @click.option("--json", "as_json", is_flag=True, help="Print everything known of each data set as JSON.")
 def list_datasets(*, root: Path | None, as_json: bool) -> None:
@@ -101,7 +101,7 @@ def fetch_dataset(name: str, *, root: Path | None, address: str | None, tries: i
     click.echo(f"please cite: {dataset.citation}, doi:{dataset.doi}; licence {dataset.licence}")
 
 
-@data.command("verify")
+@data.command("verify", epilog="Example: ecgedge data verify mitdb --root /media/data")
 @_name_argument
 @_root_option
 def verify_dataset(name: str, *, root: Path | None) -> None:
@@ -114,7 +114,7 @@ def verify_dataset(name: str, *, root: Path | None) -> None:
     _require_proved(dataset, found)
 
 
-@data.command("path")
+@data.command("path", epilog="Example: ls $(ecgedge data path mitdb)")
 @_name_argument
 @_root_option
 def print_path(name: str, *, root: Path | None) -> None:
