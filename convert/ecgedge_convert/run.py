@@ -104,8 +104,11 @@ def _json(model: Path, name: str) -> dict[str, Json]:
 
 
 def _file(model: Path, name: str) -> Path:
-    folder = model if model.is_dir() else model.parent
-    path = folder / name
+    if not model.exists():
+        raise InputError(
+            f"{model}: no such file or folder; give the folder that ecgedge train wrote, such as runs/beat"
+        )
+    path = (model if model.is_dir() else model.parent) / name
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the folder that ecgedge train wrote, with {name} in it")
     return path

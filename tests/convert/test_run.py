@@ -106,6 +106,11 @@ def test_the_command_calibrates_with_mitdb(run: Path, tmp_path: Path, capfd: pyt
     assert [path.name for path in tmp_path.iterdir()] == ["small.tflite"]
 
 
+def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere: no such file or folder"):
+        run_facts(tmp_path / "nowhere", name="x")
+
+
 def test_wrong_calibration_is_named(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for calibration, said in (("mitdb:many", "no number of beats"), ("cats", "calibrated with mitdb")):
         arguments = ["convert", str(run), "--calibrate", calibration, "-o", str(tmp_path / "x.tflite")]

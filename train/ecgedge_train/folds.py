@@ -68,9 +68,3 @@ def _judge_fold(pool: Pool, recipe: Recipe, fold: tuple[str, ...]) -> FoldResult
 def _joined(results: list[FoldResult]) -> FoldResult:
     names = ("record", "classes", "probabilities")
     return FoldResult(*(np.concatenate([getattr(result, name) for result in results]) for name in names))
-
-
-def with_class_bias(result: FoldResult, bias: tuple[float, ...]) -> FoldResult:
-    """The same predictions under another class bias."""
-    odds = result.probabilities * np.exp(np.asarray(bias, np.float32))
-    return FoldResult(result.record, result.classes, odds / odds.sum(axis=1, keepdims=True))
