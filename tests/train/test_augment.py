@@ -1,13 +1,15 @@
 """Virtual patients: beats and labels stay where the signal has them."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ecgedge.errors import DataError, SettingsError
 from ecgedge.records import Recording
 from ecgedge.simulate import simulate_ecg
-from ecgedge_train.augment import as_detected, as_recorded, read_noise, virtual_patient
+from ecgedge_train.augment import as_detected, as_recorded, noise_of, virtual_patient
 from ecgedge_train.datasets.mitdb import NO_BEAT, NOT_TRAINED, class_indices
 from ecgedge_train.rhythms import SCENARIOS, N, S, choose_scenario, invent_rhythm
 from ecgedge_train.warp import scale_p_waves, warp
@@ -16,7 +18,7 @@ ECG = simulate_ecg(120, fs_hz=360, seed=4, sveb_rate=3.0, veb_rate=3.0, leads=("
 assert ECG.beats is not None
 PEAKS, CLASSES = ECG.beats.sample, class_indices(ECG.beats)
 RR_S = np.diff(PEAKS, prepend=0) / 360
-NOISE = read_noise(None)
+NOISE = noise_of("invented")
 
 
 def lead(recording: Recording = ECG) -> np.ndarray:
@@ -111,3 +113,18 @@ def test_extra_detections_in_a_long_pause_are_not_trained() -> None:
     few = np.concatenate([PEAKS[:10], PEAKS[20:]])
     _, labels = as_detected(lead(), few, np.concatenate([CLASSES[:10], CLASSES[20:]]), fs_hz=360)
     assert np.count_nonzero(labels == NOT_TRAINED) >= 8
+
+
+def test_noise_that_is_not_there_is_named_and_never_replaced(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="ecgedge data fetch nstdb"):
+        noise_of("nstdb", tmp_path)
+    with pytest.raises(SettingsError, match="must be nstdb or invented"):
+        noise_of("cats")
+
+
+def test_recorded_noise_is_read_where_it_is_found() -> None:
+    try:
+        noise = noise_of("nstdb")
+    except DataError as error:
+        pytest.skip(str(error))
+    assert all(abs(float(values.std()) - 1) < 0.01 and len(values) == 650_000 for values in noise.values())

@@ -29,6 +29,7 @@ name = "tiny"
 class_bias = [0.0, 0.5, 0.0, 0.0]
 [pool]
 virtual_copies = 1
+noise = "invented"
 features = ["before/q50_30", "qrs_correlation", "p_match"]
 [[members]]
 model = "beat_mlp"

@@ -1,8 +1,8 @@
 """Virtual patients: a real training record with another lead axis, rhythm, speed, gain, noise and R-peak error.
 
 Only training records are used. Noise comes from the MIT-BIH Noise Stress Test Database (`bw` baseline wander, `ma`
-muscle artefact; Moody et al. 1984, Computers in Cardiology 11:381) where it is on the machine, and from a seeded
-random walk and filtered white noise where it is not.
+muscle artefact; Moody et al. 1984, Computers in Cardiology 11:381) or, where the recipe says so, from a seeded random
+walk and white noise.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ecgedge.beat_matching import match_beats
 from ecgedge.catalogue import locate
-from ecgedge.errors import DataError
+from ecgedge.errors import SettingsError
 from ecgedge.records import Recording
 from ecgedge.rpeaks import detect_rpeaks
 from ecgedge_train.datasets.mitdb import NO_BEAT, NOT_TRAINED, class_indices
@@ -173,12 +173,21 @@ def _jittered(peaks: IntArray, classes: IntArray, n: int, rng: Generator) -> tup
     return places[kept], labels[kept]
 
 
-def read_noise(root: Path | None = None, *, seed: int = 0) -> Noise:
-    """Both noises at unit variance; invented ones where the database is not on the machine."""
-    try:
-        folder = locate("nstdb", root=root, wanted=[f"{name}{end}" for name in _SNR_DB for end in (".hea", ".dat")])
-    except DataError:
-        return _invented_noise(np.random.default_rng(seed))
+def noise_of(source: str, root: Path | None = None) -> Noise:
+    """Both noises at unit variance, from `nstdb` or `invented`, as the recipe says.
+
+    Raises
+    ------
+    SettingsError
+        Another source.
+    DataError
+        The recipe wants nstdb, which is not on this machine.
+    """
+    if source == "invented":
+        return _invented_noise(np.random.default_rng(0))
+    if source != "nstdb":
+        raise SettingsError(f"pool.noise is {source!r}; it must be nstdb or invented; correct the recipe")
+    folder = locate("nstdb", root=root, wanted=[f"{name}{end}" for name in _SNR_DB for end in (".hea", ".dat")])
     return {name: _standardised(_read_raw(folder / name)) for name in _SNR_DB}
 
 

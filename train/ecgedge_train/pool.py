@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ecgedge.beats import BeatSettings, cut_beats
 from ecgedge.labels import AAMI
 from ecgedge.records import Recording
-from ecgedge_train.augment import Labelled, Noise, as_recorded, read_noise, virtual_patient
+from ecgedge_train.augment import Labelled, Noise, as_recorded, noise_of, virtual_patient
 from ecgedge_train.datasets import DATASETS
 from ecgedge_train.datasets.mitdb import NO_BEAT, NOT_TRAINED
 from ecgedge_train.recipe import PoolRecipe
@@ -63,7 +63,7 @@ def build_pool(
 
     The copies of a record depend on the seed and on the record alone, not on which others are in the pool.
     """
-    settings, noise = unscaled(recipe.features), read_noise(data_root)
+    settings, noise = unscaled(recipe.features), noise_of(recipe.noise, data_root)
     parts: list[Pool] = []
     for number, recording in enumerate(DATASETS["mitdb"](records, root=data_root)):
         patients = [as_recorded(recording), *_copies(recipe, recording, noise=noise, seed=seed)]

@@ -29,6 +29,8 @@ class PoolRecipe:
     """Share of the virtual copies whose R-peaks come from our own detector instead of the reference."""
     crowd_power: float = 0.5
     """A patient's share within a class grows with the number of its beats to this power: 0 all alike, 1 all beats."""
+    noise: str = "nstdb"
+    """Where the noise of virtual patients comes from: `nstdb`, or `invented` (random walk and white noise)."""
     fibrillating: tuple[str, ...] = ("203",)
     """Records in atrial fibrillation, in which no early beats may be invented."""
 
