@@ -10,9 +10,10 @@ _USE = {
 _LIMITS = {
     "beat": (
         "Trained on 21 patients with two-lead Holter recordings of the 1970s; other leads, electrodes, children and "
-        "paced rhythm are untested. Paced beats are not among its classes. Fusion beats are rare and mostly missed. "
-        "Supraventricular ectopic beats are told by their timing more than by their shape, so that irregular rhythm "
-        "(atrial fibrillation) costs PPV."
+        "paced rhythm are untested. Paced beats are not among its classes. More than half of the rare fusion beats are "
+        "missed. Supraventricular ectopic beats are told by their timing more than by their shape, so that irregular "
+        "rhythm (atrial fibrillation) costs PPV. What is no beat (a tall T wave, an artefact) but was taken for one is "
+        "mostly judged V. A lead with nothing but noise is not refused."
     ),
     "page": "Answers only for layouts it was trained on.",
 }
@@ -48,6 +49,8 @@ def _figures(entry: dict[str, Json]) -> str:
 def _text(value: Json) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return "; ".join(_text(entry) for entry in value)
     if isinstance(value, list):
         return ", ".join(_text(entry) for entry in value)
     if isinstance(value, dict):

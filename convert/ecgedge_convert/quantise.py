@@ -13,20 +13,12 @@ import numpy as np
 from ecgedge.chatter import without_chatter
 from ecgedge.errors import InputError
 from ecgedge.records import FloatArray
+from ecgedge_train.quiet import CHATTER
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-CHATTER = (
-    b"I0000",
-    b"W0000",
-    b"E0000 ",
-    b"WARNING: All log messages",
-    b"To enable the following",
-    b"fully_quantize",
-    b"INFO",
-)
 Representative = Mapping[str, FloatArray]
 """Model input name -> (n, ...) float32, drawn from the training side only."""
 

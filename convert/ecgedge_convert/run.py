@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from ecgedge.beats import BeatSettings
 from ecgedge.bundle import Bundle, write_bundle
-from ecgedge.chatter import without_chatter
 from ecgedge.decide import Decision
 from ecgedge.errors import BundleError, InputError
 from ecgedge.golden import selftest
 from ecgedge.manifest import Json
 from ecgedge.preprocess import BeatPipeline
 from ecgedge_convert.export import BeatModelFacts, beat_bundle
-from ecgedge_convert.quantise import CHATTER, Representative, tensorflow, to_float32, to_int8
+from ecgedge_convert.quantise import Representative, to_float32, to_int8
+from ecgedge_train.quiet import start_keras
 
 if TYPE_CHECKING:
     import keras
@@ -64,13 +64,12 @@ def float_bundle(model: Path) -> Bundle:
 
 def load_model(model: Path) -> "keras.Model":
     """The Keras 3 model of a run."""
-    tensorflow()  # first, quietly: Keras would import it with all its notes
+    start_keras()
     import keras
 
     path = _file(model, "model.keras")
     try:
-        with without_chatter(*CHATTER):
-            loaded: keras.Model = keras.models.load_model(path, compile=False)
+        loaded: keras.Model = keras.models.load_model(path, compile=False)
     except (ValueError, OSError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: no Keras 3 model ({reason}); train it again with ecgedge train") from None

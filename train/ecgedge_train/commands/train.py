@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from ecgedge import NOTICE
+from ecgedge_train.quiet import start_keras
 from ecgedge_train.recipe import Recipe, read_recipe
 from ecgedge_train.split import DS1, FOLDS
 
@@ -36,6 +37,7 @@ Examples:
 def train(recipe: Path, *, out: Path | None, data: Path | None, fresh: bool, folds: bool) -> None:
     """Train the model of RECIPE (a .toml file), reproducibly, on the training patients."""
     content = read_recipe(recipe)
+    start_keras()
     if folds:
         _print_folds(content, data)
     else:
