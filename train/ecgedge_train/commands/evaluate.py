@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from math import isnan
 from pathlib import Path
 from typing import cast
 
@@ -122,6 +123,11 @@ def _class_table(evaluation: Evaluation) -> Table:
     return table
 
 
+def percent(share: float) -> str:
+    """A share from 0 to 1 in percent; a dash where nothing could be counted."""
+    return "-" if isnan(share) else f"{100 * share:.1f}"
+
+
 def _record_table(evaluation: Evaluation) -> Table:
     table = Table("record", "beats", "accuracy", "S", "S Se %", "S PPV %", "V", "V Se %", "V PPV %")
     for name, matrix in evaluation.confusion.items():
@@ -130,8 +136,8 @@ def _record_table(evaluation: Evaluation) -> Table:
         for row, label in ((1, "S"), (2, "V")):
             cells += [
                 str(matrix[row].sum()),
-                f"{100 * figures.sensitivity[label]:.1f}",
-                f"{100 * figures.ppv[label]:.1f}",
+                percent(figures.sensitivity[label]),
+                percent(figures.ppv[label]),
             ]
         table.add_row(*cells)
     return table

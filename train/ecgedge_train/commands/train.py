@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from ecgedge import NOTICE
+from ecgedge_train.commands.evaluate import percent
 from ecgedge_train.quiet import start_keras
 from ecgedge_train.recipe import Recipe, read_recipe
 from ecgedge_train.split import DS1, FOLDS
@@ -110,4 +111,4 @@ def _folds_table(recipe: Recipe, result: "FoldResult") -> Table:
 
 
 def _cells(count: int, figures: "BeatFigures", name: str) -> tuple[str, str, str]:
-    return str(count), f"{100 * figures.sensitivity[name]:.1f}", f"{100 * figures.ppv[name]:.1f}"
+    return str(count), percent(figures.sensitivity[name]), percent(figures.ppv[name])
