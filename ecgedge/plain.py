@@ -1,7 +1,8 @@
-"""Frozen dataclasses to and from plain JSON values, strictly: no key too few, none too many, no other type."""
+"""Frozen dataclasses to and from plain JSON values, strictly: no key too many, no other type, none too few."""
 
+import difflib
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, Field, asdict, fields, is_dataclass
 from typing import TYPE_CHECKING, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from ecgedge.manifest import Json
@@ -23,27 +24,41 @@ def _listed(value: object) -> object:
     return [_listed(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
-def from_plain(kind: type[T], raw: Mapping[str, Json], *, where: str) -> T:
-    """Rebuild a dataclass from what `to_plain` gave.
+def from_plain(kind: type[T], raw: Mapping[str, Json], *, where: str, defaults: bool = False) -> T:
+    """Rebuild a dataclass from what `to_plain` gave, or from what a person wrote in TOML.
+
+    Parameters
+    ----------
+    where : begins every message
+    defaults : take those of the dataclass for keys that are missing
 
     Raises
     ------
     ValueError
-        A key is missing or unknown, or a value has another type; `where` is named.
+        A key is missing or unknown, or a value has another type.
     """
     assert is_dataclass(kind)
-    names = [entry.name for entry in fields(kind)]
-    if wrong := sorted(set(names).symmetric_difference(raw)):
-        raise ValueError(f"{where} has missing or unknown keys {', '.join(wrong)}")
     hints = get_type_hints(kind)
-    return cast(T, kind(**{name: _value(hints[name], raw[name], f"{where}.{name}") for name in names}))
+    for key in raw:
+        if key not in hints:
+            near = difflib.get_close_matches(str(key), list(hints), n=1, cutoff=0.0)[0]
+            raise ValueError(f"{where}: unknown key {key!r}; did you mean {near!r}?")
+    needed = [entry.name for entry in fields(kind) if not defaults or _has_no_default(entry)]
+    if missing := [name for name in needed if name not in raw]:
+        raise ValueError(f"{where}: no key {missing[0]!r}; add it")
+    return kind(**{key: _value(hints[key], raw[key], where=f"{where}: {key}", defaults=defaults) for key in raw})
 
 
-def _value(hint: object, raw: Json, where: str) -> object:
+def _has_no_default(entry: "Field[object]") -> bool:
+    return entry.default is MISSING and entry.default_factory is MISSING
+
+
+def _value(hint: object, raw: Json, *, where: str, defaults: bool) -> object:
     if isinstance(hint, type) and is_dataclass(hint):
-        return from_plain(hint, _expect(raw, dict, where), where=where)
+        return from_plain(hint, _expect(raw, dict, where), where=where, defaults=defaults)
     if get_origin(hint) is tuple:
-        return tuple(_value(get_args(hint)[0], entry, where) for entry in _expect(raw, list, where))
+        item = get_args(hint)[0]
+        return tuple(_value(item, entry, where=where, defaults=defaults) for entry in _expect(raw, list, where))
     if hint is float and isinstance(raw, int) and not isinstance(raw, bool):
         return float(raw)
     return _expect(raw, cast(type[object], hint), where)

@@ -36,13 +36,24 @@ def test_round_trip_through_json() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"count": "2"}, "outer.count is '2'; it must be of type int"),
-        ({"count": True}, "outer.count is True"),
-        ({"inner": {"span": 1.0}}, "outer.inner has missing or unknown keys span, span_ms"),
-        ({"spans": 1.0}, "outer.spans is 1.0; it must be of type list"),
-        ({"more": 1}, "outer has missing or unknown keys more"),
+        ({"count": "2"}, "outer: count is '2'; it must be of type int"),
+        ({"count": True}, "outer: count is True"),
+        ({"inner": {"span": 1.0}}, "outer: inner: unknown key 'span'; did you mean 'span_ms'"),
+        ({"spans": 1.0}, "outer: spans is 1.0; it must be of type list"),
+        ({"more": 1}, "outer: unknown key 'more'"),
     ],
 )
 def test_another_shape_is_named(change: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         from_plain(Outer, to_plain(VALUE) | change, where="outer")  # type: ignore[operator]
+
+
+def test_a_missing_key_is_named_unless_it_has_a_default() -> None:
+    plain = to_plain(VALUE)
+    del plain["count"]
+    for defaults in (False, True):
+        with pytest.raises(ValueError, match="outer: no key 'count'; add it"):
+            from_plain(Outer, plain, where="outer", defaults=defaults)
+    assert from_plain(RPeakSettings, {}, where="r_peaks", defaults=True) == RPeakSettings()
+    with pytest.raises(ValueError, match="no key"):
+        from_plain(RPeakSettings, {}, where="r_peaks")

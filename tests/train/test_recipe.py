@@ -41,7 +41,7 @@ def test_the_shipped_recipe_names_things_that_exist() -> None:
         ('name = "beat"', "", "'name'"),
         ('name = "beat"', 'name = "beat"\nsha256 = "x"', "sha256 is computed"),
         ("epochs = 15", "epochs = 'many'", "it must be of type int"),
-        ("seeds = [1, 2, 3]", "seeds = 7", "seeds is 7; it must be a list"),
+        ("seeds = [1, 2, 3]", "seeds = 7", "seeds is 7; it must be of type list"),
         ("real_share = ", "real_share = true #", "it must be of type float"),
         ('name = "beat"', "name = beat", "cannot be read as a recipe"),
     ],

@@ -1,16 +1,12 @@
 """A recipe: one TOML file that states everything a model is trained with. An unknown key is an error."""
 
-import difflib
 import hashlib
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast, get_args, get_origin, get_type_hints
 
 from ecgedge.errors import SettingsError
-
-T = TypeVar("T")
+from ecgedge.plain import from_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,39 +80,11 @@ def read_recipe(path: Path) -> Recipe:
         raise SettingsError(f"{path}: cannot be read as a recipe ({error}); see train/recipes/beat.toml") from None
     if "sha256" in raw:
         raise SettingsError(f"{path}: sha256 is computed, not set; remove the key")
-    recipe = _build(Recipe, raw | {"sha256": hashlib.sha256(content).hexdigest()}, where=str(path))
+    raw["sha256"] = hashlib.sha256(content).hexdigest()
+    try:
+        recipe = from_plain(Recipe, raw, where=str(path), defaults=True)
+    except ValueError as error:
+        raise SettingsError(f"{error} (a recipe that works: train/recipes/beat.toml)") from None
     if not any(member.seeds for member in recipe.members):
         raise SettingsError(f"{path}: no member has a seed; at least one network must be trained; add seeds")
     return recipe
-
-
-def _build(kind: type[T], raw: object, *, where: str) -> T:
-    assert is_dataclass(kind)
-    if not isinstance(raw, Mapping):
-        raise SettingsError(f"{where}: {raw!r} is no table; write it as one")
-    hints = get_type_hints(kind)
-    known = [entry.name for entry in fields(kind)]
-    for key in raw:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)
-            raise SettingsError(f"{where}: unknown key {key!r}; did you mean {near[0]!r}?")
-    values = {key: _value(hints[key], raw[key], where=f"{where}: {key}") for key in raw}
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise SettingsError(f"{where}: {str(error).partition('() ')[2]}; add it") from None
-
-
-def _value(hint: object, raw: object, *, where: str) -> object:
-    if isinstance(hint, type) and is_dataclass(hint):
-        return _build(hint, raw, where=where)
-    if get_origin(hint) is tuple:
-        if not isinstance(raw, list):
-            raise SettingsError(f"{where} is {raw!r}; it must be a list")
-        return tuple(_value(get_args(hint)[0], entry, where=where) for entry in raw)
-    if hint is float and isinstance(raw, int) and not isinstance(raw, bool):
-        return float(raw)
-    kind = cast(type[object], hint)
-    if not isinstance(raw, kind) or isinstance(raw, bool):
-        raise SettingsError(f"{where} is {raw!r}; it must be of type {kind.__name__}")
-    return raw
