@@ -47,9 +47,15 @@ class BeatFront:
     ----------
     fs_hz : rate of the stream, Hz
     leads : names of its columns
+
+    Raises
+    ------
+    InputError
+        A rate too low for the band in which beats are judged.
     """
 
     def __init__(self, pipeline: BeatPipeline, *, fs_hz: float, leads: Sequence[str]) -> None:
+        pipeline.check_rate(fs_hz)
         self._pipeline, self._fs_hz, self._n_leads = pipeline, fs_hz, len(leads)
         self._column = pipeline.choose_lead(leads)
         self.lead = leads[self._column]

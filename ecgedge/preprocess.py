@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ecgedge.beats import BeatSettings
-from ecgedge.errors import BundleError
+from ecgedge.errors import BundleError, InputError
 from ecgedge.manifest import Json, Manifest
 from ecgedge.plain import from_plain, to_plain
 from ecgedge.rpeaks import RPeakSettings
@@ -37,6 +37,27 @@ class BeatPipeline:
             {"step": "r_peaks", **to_plain(self.r_peaks)},
             {"step": "beats", **self.beats.to_manifest()},
         )
+
+    def doubt_about(self, lead: str) -> str:
+        """What a user must be told where the judged lead is not one that the model was trained on; else empty."""
+        if lead.casefold() in (known.casefold() for known in self.leads):
+            return ""
+        return f"lead {lead} is not one the model was trained on ({', '.join(self.leads)}); its figures do not hold"
+
+    def check_rate(self, fs_hz: float) -> None:
+        """Refuse a signal that cannot hold the band in which beats are judged.
+
+        Raises
+        ------
+        InputError
+            A rate below twice the upper edge of the band.
+        """
+        lowest_hz = 2 * self.beats.high_hz
+        if fs_hz < lowest_hz:
+            raise InputError(
+                f"sampling rate {fs_hz:g} Hz; beats are judged up to {self.beats.high_hz:g} Hz, which needs at least "
+                f"{lowest_hz:g} Hz; record faster"
+            )
 
     def choose_lead(self, leads: Sequence[str]) -> int:
         """Column of the lead to judge: the first of `self.leads` that is there, else 0."""

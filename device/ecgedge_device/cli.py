@@ -16,6 +16,7 @@ from ecgedge.cli import run_command
 from ecgedge.commands.completion import complete_bundle
 from ecgedge.errors import EcgedgeError
 from ecgedge.golden import selftest as run_selftest
+from ecgedge.preprocess import pipeline_of
 from ecgedge.records import SignalChunk
 from ecgedge_device.agent import Outcome, Watch, beat_engine, clock, serve
 from ecgedge_device.demo import prepare_demo
@@ -165,6 +166,8 @@ def _tell(outcome: Outcome, *, quiet: bool) -> None:
     stream = outcome.run.stream
     if quiet:
         return
+    if doubt := pipeline_of(outcome.bundle.manifest).doubt_about(outcome.lead):
+        click.echo(f"{stream.recording}: {doubt}", err=True)
     if outcome.notice:
         click.echo(f"{stream.recording}: {outcome.notice}", err=True)
     if not outcome.run.finished_utc:

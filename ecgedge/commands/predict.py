@@ -18,6 +18,7 @@ from ecgedge.bundle import Bundle, read_bundle
 from ecgedge.commands.completion import complete_bundle
 from ecgedge.engine import BeatEngine
 from ecgedge.formats import read_recording
+from ecgedge.preprocess import pipeline_of
 from ecgedge.quality import Fault, find_faults
 from ecgedge.records import Beat, Recording, SignalChunk
 
@@ -88,6 +89,7 @@ def _as_json(
         "duration_s": recording.duration_s,
         "fs_hz": recording.fs_hz,
         "lead": lead,
+        "lead_doubt": pipeline_of(bundle.manifest).doubt_about(lead),
         "bundle": f"{bundle.manifest.name} {bundle.manifest.version}",
         "labels": bundle.manifest.labels,
         "counts": Counter(beat.label for beat in beats),
@@ -111,5 +113,7 @@ def _show(bundle: Bundle, recording: Recording, lead: str, beats: Sequence[Beat]
     rr_ms = np.array([beat.rr_ms for beat in beats], dtype=float)
     if np.isfinite(rr_ms).any():
         console.print(f"heart rate {60_000 / np.nanmean(rr_ms):.0f}/min (mean)", highlight=False)
+    if doubt := pipeline_of(bundle.manifest).doubt_about(lead):
+        console.print(f"[yellow]{doubt}[/yellow]", highlight=False)
     for fault in faults:
         console.print(f"[yellow]{fault.message}[/yellow]", highlight=False)

@@ -149,3 +149,10 @@ def test_shell_completion_names_shipped_bundles() -> None:
         timeout=60,
     )
     assert "beat" in result.stdout
+
+
+def test_an_unknown_lead_is_said_beside_the_answer(run: Run, record: Path) -> None:
+    _, out, _ = run("predict", "beat", record, "--lead", "V1")
+    assert "lead V1 is not one the model was trained on" in " ".join(out.split())
+    _, out, _ = run("predict", "beat", record)
+    assert "not one the model was trained on" not in out

@@ -13,6 +13,7 @@ from ecgedge.bundle import read_bundle
 from ecgedge.engine import BeatEngine, judge_recording
 from ecgedge.errors import InputError, StoreError
 from ecgedge.golden import selftest
+from ecgedge.preprocess import pipeline_of
 from ecgedge.records import Beat, Recording, SignalChunk
 from ecgedge.signals import resample
 from ecgedge.simulate import simulate_ecg
@@ -139,3 +140,15 @@ def test_self_test_passes_here_and_fails_on_other_answers() -> None:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     assert not all(check.passed for check in selftest(replace(BUNDLE, golden_npz=buffer.getvalue())))
+
+
+@pytest.mark.parametrize("fs_hz", [30.0, 69.0])
+def test_a_rate_too_low_for_the_band_is_refused(fs_hz: float) -> None:
+    with pytest.raises(InputError, match=rf"sampling rate {fs_hz:g} Hz; .* needs at least 70 Hz"):
+        engine_for(Recording(np.zeros((600, 1), np.float32), fs_hz, ("MLII",)))
+
+
+def test_a_lead_the_model_does_not_know_is_doubted() -> None:
+    pipeline = pipeline_of(BUNDLE.manifest)
+    assert pipeline.doubt_about("mlii") == ""
+    assert "lead V1 is not one the model was trained on (MLII, II" in pipeline.doubt_about("V1")
