@@ -25,6 +25,13 @@ AAMI = ClassSet(
     source="ANSI/AAMI EC57:2012; de Chazal et al. 2004, 10.1109/TBME.2004.827359",
 )
 
+REPORT = ClassSet(
+    names=("normal", "mi", "abnormal", "history_mi"),
+    titles=("normal", "myocardial infarction", "abnormal heartbeat", "history of MI"),
+    source="Khan & Hussain, ECG Images dataset of Cardiac Patients, Mendeley Data gwbz3fsgp8, 10.17632/gwbz3fsgp8.2",
+)
+"""Classes of a whole report page: the four folders of the data set."""
+
 _SYMBOLS_BY_CLASS = {"N": "NLRejB", "S": "AaJS", "V": "VE", "F": "F", "Q": "/fQ"}
 
 AAMI_CLASS_OF_SYMBOL: Mapping[str, str] = MappingProxyType(

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, asdict, fields, is_dataclass
-from typing import TYPE_CHECKING, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from ecgedge.manifest import Json
 
@@ -56,6 +56,10 @@ def _has_no_default(entry: "Field[object]") -> bool:
 def _value(hint: object, raw: Json, *, where: str, defaults: bool) -> object:
     if isinstance(hint, type) and is_dataclass(hint):
         return from_plain(hint, _expect(raw, dict, where), where=where, defaults=defaults)
+    if get_origin(hint) is Literal:
+        if raw not in get_args(hint):
+            raise ValueError(f"{where}: {raw!r}; choose one of {', '.join(map(str, get_args(hint)))}")
+        return raw
     if get_origin(hint) is tuple:
         item = get_args(hint)[0]
         return tuple(_value(item, entry, where=where, defaults=defaults) for entry in _expect(raw, list, where))

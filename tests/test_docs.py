@@ -13,7 +13,7 @@ from ecgedge import NOTICE
 from ecgedge.catalogue import CATALOGUE
 from ecgedge.cli import ecgedge
 from ecgedge_device.cli import agent
-from ecgedge_train.datasets import DATASETS
+from ecgedge_train.datasets import DATASETS, PAGE_DATASETS
 from ecgedge_train.models import MODELS
 
 ROOT = Path(__file__).parents[1]
@@ -79,7 +79,7 @@ def test_every_command_is_documented(name: str, command: click.Command) -> None:
             assert parameter.help, f"{name} {parameter.name} has no help"
 
 
-@pytest.mark.parametrize("name", sorted({*MODELS, *DATASETS, *CATALOGUE}))
+@pytest.mark.parametrize("name", sorted({*MODELS, *DATASETS, *PAGE_DATASETS, *CATALOGUE}))
 def test_models_and_data_sets_are_documented(name: str) -> None:
     assert f"`{name}`" in README
 

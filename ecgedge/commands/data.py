@@ -18,6 +18,7 @@ from rich.progress import (
 from rich.table import Table
 
 from ecgedge.catalogue import CATALOGUE, Advance, Dataset, Verification, destination, find_dataset, locate, verify
+from ecgedge.commands.audit import audit_dataset
 from ecgedge.downloads import PATIENCE, Patience, fetch
 from ecgedge.errors import DataError
 
@@ -42,7 +43,10 @@ Examples:
 Looked in, in order: --root and nothing else; or ECGEDGE_DATA, ../shared/data, the cache (XDG_CACHE_HOME/ecgedge)."""
 )
 def data() -> None:
-    """Find, fetch and prove the public data sets."""
+    """Find, fetch, prove and count the public data sets."""
+
+
+data.add_command(audit_dataset)
 
 
 @data.command("list", epilog="Example: ecgedge data list --json")
