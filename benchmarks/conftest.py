@@ -1,11 +1,19 @@
 """Inputs that all benchmarks share, and the ratios that the report ends with."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
 from ecgedge.catalogue import locate
 from ecgedge.errors import DataError
 from ecgedge.formats import read_recording
+from ecgedge.paper.simulated.camera import photograph
+from ecgedge.paper.simulated.drawing import draw_page
+from ecgedge.paper.simulated.page_style import like_photos
+from ecgedge.paper.simulated.scenes import STRENGTHS
+from ecgedge.paper.simulated.twelve_leads import simulate_twelve_leads
 from ecgedge.records import Recording
 from ecgedge.simulate import simulate_ecg
 
@@ -23,6 +31,16 @@ def half_hour() -> Recording:
     return Recording(signal, recording.fs_hz, recording.leads, recording.name)
 
 
+@pytest.fixture(scope="session")
+def twelve_megapixels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A JPEG of 4000 x 3000 px: a simulated 12-lead page on a table."""
+    drawn = draw_page(simulate_twelve_leads(seed=4), layout="3x4+1-ticks", seed=4, style=like_photos(4))
+    shot = photograph(drawn.pixels, px_per_mm=drawn.px_per_mm, seed=4, strength=STRENGTHS["mild"])
+    path = tmp_path_factory.mktemp("photo") / "photo.jpg"
+    cv2.imwrite(str(path), shot.picture.pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])
+    return path
+
+
 RATIOS = (
     ("our R-peaks against sleepecg", "test_r_peaks[ours]", "test_r_peaks[sleepecg]"),
     ("our R-peaks against neurokit2", "test_r_peaks[ours]", "test_r_peaks[neurokit2]"),
@@ -33,6 +51,12 @@ RATIOS = (
     ("engine on 30 minutes against its raw invokes", "test_engine", "test_raw_invoke_all_beats"),
     ("agent on 30 minutes against its raw invokes", "test_agent", "test_raw_invoke_all_beats"),
     ("agent on 30 minutes against the engine", "test_agent", "test_engine"),
+    ("photo to flat page against its decoding", "test_find_page", "test_decode"),
+    ("photo to flat page against one look at its pixels", "test_find_page", "test_resize_whole_photo"),
+    ("flat page to curves against finding the page", "test_read_traces", "test_find_page"),
+    ("ink against all of the curves", "test_find_ink", "test_read_traces"),
+    ("photo to signals against its decoding", "test_digitise", "test_decode"),
+    ("check picture against photo to signals", "test_overlay", "test_digitise"),
 )
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from ecgedge import NOTICE
 from ecgedge.catalogue import CATALOGUE
 from ecgedge.cli import ecgedge
+from ecgedge.paper.layouts import layouts
 from ecgedge_device.cli import agent
 from ecgedge_train.datasets import DATASETS, PAGE_DATASETS
 from ecgedge_train.models import MODELS
@@ -79,8 +80,8 @@ def test_every_command_is_documented(name: str, command: click.Command) -> None:
             assert parameter.help, f"{name} {parameter.name} has no help"
 
 
-@pytest.mark.parametrize("name", sorted({*MODELS, *DATASETS, *PAGE_DATASETS, *CATALOGUE}))
-def test_models_and_data_sets_are_documented(name: str) -> None:
+@pytest.mark.parametrize("name", sorted({*MODELS, *DATASETS, *PAGE_DATASETS, *CATALOGUE, *layouts()}))
+def test_models_data_sets_and_layouts_are_documented(name: str) -> None:
     assert f"`{name}`" in README
 
 

@@ -12,11 +12,11 @@ from ecgedge import NOTICE
 from ecgedge.errors import InputError
 from ecgedge.formats import read_recording
 from ecgedge.manifest import Json
+from ecgedge.paper.layouts import LEADS, layouts
+from ecgedge.paper.page import Pixels
 from ecgedge.paper.simulated.camera import photograph
 from ecgedge.paper.simulated.drawing import DrawnPage, draw_page
 from ecgedge.paper.simulated.drawn_truth import truth_of
-from ecgedge.paper.layouts import LEADS, layouts
-from ecgedge.paper.page import Pixels
 from ecgedge.paper.simulated.page_style import STYLES, PageStyle
 from ecgedge.paper.simulated.scenes import STRENGTHS
 from ecgedge.paper.simulated.twelve_leads import simulate_twelve_leads

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgedge.errors import InputError
-from ecgedge.paper.simulated.camera import Shot, photograph
 from ecgedge.paper.page import FloatArray, Pixels
+from ecgedge.paper.simulated.camera import Shot, photograph
 from ecgedge.paper.simulated.scenes import MILD, MODERATE, STRENGTHS, Strength, draw_scene
 from ecgedge.paper.simulated.tables import TABLES, draw_table
 

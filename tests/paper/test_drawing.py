@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgedge.errors import InputError, LeadNotFound
+from ecgedge.paper.layouts import LEADS, STRIP, layouts
+from ecgedge.paper.page import FloatArray
 from ecgedge.paper.simulated.canvas import lines_coverage, new_canvas
 from ecgedge.paper.simulated.drawing import MM_PER_S, DrawnPage, draw_page
-from ecgedge.paper.layouts import LEADS, STRIP, layouts
 from ecgedge.paper.simulated.lettering import LETTERS, strokes_of
-from ecgedge.paper.page import FloatArray
 from ecgedge.paper.simulated.page_style import STYLES, PageStyle, random_style
 from ecgedge.paper.simulated.twelve_leads import simulate_twelve_leads
 from ecgedge.records import Recording

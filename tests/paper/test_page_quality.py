@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from ecgedge.errors import InputError
 from ecgedge.pages import find_page
-from ecgedge.paper.simulated.drawing import draw_page
 from ecgedge.paper.page import Measure, Page, Picture, Pixels
 from ecgedge.paper.page_quality import LIMITS, measure_quality, require_quality
-from ecgedge.paper.simulated.page_style import like_photos
 from ecgedge.paper.pictures import read_picture
+from ecgedge.paper.simulated.drawing import draw_page
+from ecgedge.paper.simulated.page_style import like_photos
 from ecgedge.paper.simulated.twelve_leads import simulate_twelve_leads
 
 DATA = Path(os.environ.get("ECGEDGE_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from ecgedge.errors import InputError
-from ecgedge.paper.simulated.light import light_up
 from ecgedge.paper.page import FloatArray, Picture, Pixels
+from ecgedge.paper.simulated.light import light_up
 from ecgedge.paper.simulated.relief import Relief, draw_relief
 from ecgedge.paper.simulated.scenes import MODERATE, Scene, Strength, draw_scene
 from ecgedge.paper.simulated.screen import add_moire, show_on_screen

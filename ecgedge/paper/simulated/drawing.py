@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgedge.errors import InputError
-from ecgedge.paper.simulated.canvas import Box, Canvas, new_canvas
 from ecgedge.paper.layouts import LEADS, STRIP, Layout, layouts
-from ecgedge.paper.simulated.lettering import strokes_of
 from ecgedge.paper.page import FloatArray, Pixels
+from ecgedge.paper.simulated.canvas import Box, Canvas, new_canvas
+from ecgedge.paper.simulated.lettering import strokes_of
 from ecgedge.paper.simulated.page_style import PageStyle, random_style
 from ecgedge.paper.simulated.page_words import footer_words, header_of
 from ecgedge.paper.simulated.printed_grid import grid_box_mm, grid_layers

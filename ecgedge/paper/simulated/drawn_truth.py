@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ecgedge.manifest import Json
-from ecgedge.paper.simulated.drawing import MM_PER_S, DrawnBox, DrawnCurve, DrawnPage
 from ecgedge.paper.page import FloatArray
+from ecgedge.paper.simulated.drawing import MM_PER_S, DrawnBox, DrawnCurve, DrawnPage
 
 Mapped = Callable[[FloatArray], FloatArray]
 

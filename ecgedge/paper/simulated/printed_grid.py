@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecgedge.paper.simulated.canvas import Box, Canvas, lines_coverage
 from ecgedge.paper.page import FloatArray
+from ecgedge.paper.simulated.canvas import Box, Canvas, lines_coverage
 from ecgedge.paper.simulated.page_style import PageStyle
 
 Axes = tuple[FloatArray, FloatArray]

@@ -1,0 +1,51 @@
+"""Pages that lie on their side, upside down or mirrored are told; blank ones are left as they are."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ecgedge.paper.orientation import find_orientation
+from ecgedge.paper.page import Pixels
+from ecgedge.paper.simulated.drawing import draw_page
+from ecgedge.paper.simulated.page_style import like_ecg_images, like_photos
+from ecgedge.paper.simulated.twelve_leads import simulate_twelve_leads
+from tests.paper.marked_pages import scan_page
+
+
+def drawn(layout: str) -> Pixels:
+    style = like_photos(2) if layout == "3x4+1-ticks" else like_ecg_images(2)
+    return draw_page(simulate_twelve_leads(10.0, seed=2), layout=layout, seed=2, style=style, px_per_mm=4.0).pixels
+
+
+PAGES = {layout: drawn(layout) for layout in ("3x4+1", "3x4+1-ticks")}
+
+
+def laid(pixels: Pixels, turned_deg: int, mirrored: bool) -> Pixels:
+    """A page as it must be turned clockwise by `turned_deg` to be upright, and perhaps mirrored then."""
+    side = pixels[:, ::-1] if mirrored else pixels
+    return np.ascontiguousarray(np.rot90(side, turned_deg // 90))
+
+
+@settings(max_examples=12, deadline=None)
+@given(layout=st.sampled_from(sorted(PAGES)), turned_deg=st.sampled_from((0, 90, 180, 270)), mirrored=st.booleans())
+def test_any_orientation_of_a_drawn_page_is_told(layout: str, turned_deg: int, mirrored: bool) -> None:
+    found = find_orientation(laid(PAGES[layout], turned_deg, mirrored), px_per_mm=4.0)
+
+    assert (found.turned_deg, found.mirrored) == (turned_deg, mirrored)
+    assert found.confidence > 0.8
+
+
+@pytest.mark.parametrize("turned_deg", [0, 90, 180, 270])
+def test_a_scan_is_put_upright(turned_deg: int) -> None:
+    pixels, px_per_mm = scan_page("HB(10).jpg")
+
+    found = find_orientation(laid(pixels, turned_deg, mirrored=False), px_per_mm=px_per_mm)
+
+    assert (found.turned_deg, found.mirrored) == (turned_deg, False)
+
+
+def test_nothing_is_said_of_a_blank_page() -> None:
+    found = find_orientation(np.full((600, 900, 3), 250, np.uint8), px_per_mm=4.0)
+
+    assert (found.turned_deg, found.mirrored, found.confidence) == (0, False, 0.0)
