@@ -15,6 +15,7 @@ from ecgedge.pages import find_page
 from ecgedge.paper.layouts import LEADS, STRIP
 from ecgedge.paper.page import LeadTrace, Page, Picture, Traces
 from ecgedge.paper.page_quality import require_quality
+from ecgedge.paper.second_page import require_one_page
 from ecgedge.records import FloatArray, Recording
 from ecgedge.traces import read_traces
 
@@ -44,11 +45,13 @@ def digitise(picture: Picture) -> Digitised:
     Raises
     ------
     InputError
-        No page, a page that is too blurred, cut off or mirrored, or a layout that is not recognised.
+        No page, two pages, a page that is too blurred, cut off or mirrored, or a layout that is not recognised.
     """
     page = find_page(picture)
     require_quality(page.quality, name=page.name)
-    return Digitised(page, read_traces(page))
+    traces = read_traces(page)
+    require_one_page(picture, page, read=lambda other: read_traces(find_page(other)))
+    return Digitised(page, traces)
 
 
 def recording_of(traces: Traces, *, rate_hz: float = 500.0) -> Recording:

@@ -13,8 +13,8 @@ from scipy import ndimage
 from scipy import signal as dsp
 
 from ecgedge.polarity import PolarityJudge
-from ecgedge.records import FloatArray, Recording
-from ecgedge.signals import BoolArray, Float64Array, State, check_chunk, check_rate, pieces, state_array
+from ecgedge.records import FloatArray, Recording, check_rate
+from ecgedge.signals import BoolArray, Float64Array, State, check_chunk, pieces, state_array
 
 KINDS = ("missing", "saturated", "dropout", "flat")
 """Faults that make samples bad, the first that fits; `inverted` concerns a whole recording and is a warning."""

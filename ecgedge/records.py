@@ -93,3 +93,9 @@ class SignalChunk:
     """(n_samples, n_leads) float32, mV; NaN where nothing was measured."""
     start: int
     """Index of its first sample since the start of the recording."""
+
+
+def check_rate(fs_hz: float) -> None:
+    """Raise `InputError` for a sampling rate that is 0, negative, NaN or infinite."""
+    if not (np.isfinite(fs_hz) and fs_hz > 0):
+        raise InputError(f"sampling rate {fs_hz} Hz; it must be above 0; give the rate of the recording")

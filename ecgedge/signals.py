@@ -7,14 +7,14 @@ the output is NaN. `state()` and `restore()` carry a stream over a restart.
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from math import ceil, isfinite
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import signal as dsp
 
 from ecgedge.errors import InputError
-from ecgedge.records import FloatArray
+from ecgedge.records import FloatArray, check_rate
 
 Float64Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -29,12 +29,6 @@ _MAX_PHASES = 4096
 _MAX_TABLE = 2**20  # taps x phases: 8 MiB
 _PIECE = 2**16
 _MAX_GATHER = 2**18  # taps x outputs worked on at once: 2 MiB a lead
-
-
-def check_rate(fs_hz: float) -> None:
-    """Raise `InputError` for a sampling rate that is 0, negative, NaN or infinite."""
-    if not (isfinite(fs_hz) and fs_hz > 0):
-        raise InputError(f"sampling rate {fs_hz} Hz; it must be above 0; give the rate of the recording")
 
 
 def butterworth_bandpass(low_hz: float, high_hz: float, fs_hz: float, *, order: int) -> Float64Array:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgedge.paper.curves import follow
-from ecgedge.paper.erase import erase_marks
+from ecgedge.paper.erase import erase_marks, with_steep_strokes
 from ecgedge.paper.ink import Ink, find_ink
 from ecgedge.paper.layout_match import LayoutMatch, LeadSpan, match_layout
 from ecgedge.paper.levels import find_levels
@@ -48,7 +48,7 @@ def read_traces(page: Page) -> Traces:
     match = match_layout(ink, rows, pulses, separators, px_per_mm_x=x, px_per_mm_y=y, name=page.name)
     between = _between_leads(separators, match, x)
     mask = erase_marks(ink.mask, pulses, between, match.names, px_per_mm_x=x, px_per_mm_y=y)
-    pen, left = _curves(find_runs(mask), ink, rows, match, page)
+    pen, left = _curves(find_runs(with_steep_strokes(mask, y)), ink, rows, match, page)
     gain = gain_of(pulses, len(rows.baselines_px))
     return Traces(
         leads=tuple(

@@ -10,8 +10,7 @@ from ecgedge.formats.edf_file import read_edf
 from ecgedge.formats.numpy_file import read_npy, read_npz
 from ecgedge.formats.wfdb_record import iter_wfdb, read_wfdb
 from ecgedge.formats.wfdb_writer import write_annotations, write_wfdb
-from ecgedge.records import Recording
-from ecgedge.signals import check_rate
+from ecgedge.records import Recording, check_rate
 
 __all__ = ["iter_recording", "read_recording", "write_annotations", "write_csv", "write_wfdb"]
 

@@ -14,6 +14,8 @@ PEN_MM = 0.5
 """Half of a pulse's stroke, its blur included, is less than this."""
 LETTER_MM = 1.2
 """A letter's stroke and a curve's together are thinner than this: where they cross, the curve is made whole again."""
+STEEP_MM, BROKEN_MM = 4.0, 0.9
+"""Ink that runs upright for as long as the first, with no break longer than the second, is one steep stroke."""
 
 
 def erase_marks(
@@ -70,3 +72,19 @@ def _made_whole(left: Mask, mask: Mask, across_px: float, along_px: float) -> Ma
         closed, cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((2 * round(along_px / 2) + 1, 1), np.uint8))
     )
     return left | ((closed > 0) & mask)
+
+
+def with_steep_strokes(mask: Mask, px_per_mm_y: float) -> Mask:
+    """Ink whose steep strokes, broken by noise and by lines of the grid that were taken off, are whole again.
+
+    Parameters
+    ----------
+    mask : (height, width) bool, ink without marks.
+
+    Returns
+    -------
+    (height, width) bool, all of `mask` and what its steep strokes lack.
+    """
+    broken, steep = (np.ones((2 * round(mm * px_per_mm_y / 2) + 1, 1), np.uint8) for mm in (BROKEN_MM, STEEP_MM))
+    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, broken)
+    return np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, steep) > 0) | mask

@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from scipy import signal as dsp
 
 from ecgedge.errors import InputError
-from ecgedge.records import FloatArray
+from ecgedge.records import FloatArray, check_rate
 from ecgedge.signals import (
     StreamingFilter,
     StreamingResampler,
     butterworth_bandpass,
-    check_rate,
     filter_once,
     resample,
 )
