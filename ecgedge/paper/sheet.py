@@ -12,6 +12,7 @@ from numpy.polynomial import Polynomial
 
 from ecgedge.paper.bend import Bent
 from ecgedge.paper.grid import Bools, Floats
+from ecgedge.paper.outline import find_outline
 from ecgedge.paper.page import FloatArray, Pixels
 from ecgedge.paper.surface import Window, draw
 
@@ -39,8 +40,12 @@ REACH_MM = 4.0
 """How far a curled edge may lie from a straight one."""
 USUAL_MISS_MM = 0.5
 """Points this far off an edge count two thirds."""
-MOSTLY_SEEN = 0.9
-"""Share of an edge over which a parabola is better than a straight line."""
+MOSTLY_SEEN_MM = 120.0
+"""Length of an edge over which a parabola is better than a straight line."""
+END_MM = 35.0
+"""The last piece of an edge before a corner, fitted by itself: a curl or fold may lift it."""
+END_OFF_MM = 6.0
+"""What the piece may lie off the whole edge at the corner."""
 FEWEST_POINTS = 10
 COLOUR = 1.5
 """Weight of a change of colour against one of brightness: shadows change brightness only."""
@@ -73,21 +78,31 @@ def find_sheet(reduced: Pixels, bent: Bent, *, reduced_by: int) -> Sheet:
     window = Window(left - around, top - around, size[0], size[1], PX_PER_MM)
     tones = _tones(draw(reduced, surface, window))
     inside = draw(np.ones(reduced.shape[:2], dtype=np.uint8), surface, window, outside=0).astype(bool)
-    found = [_edge(tones, inside, side) for side in range(4)]
+    in_picture = find_outline(reduced, surface, bent.printed_mm())
+    found = [
+        points if points is not None else _edge_on_plane(bent, tones, inside, window, side)
+        for side, points in enumerate(in_picture)
+    ]
     left_seen, top_seen, right_seen, bottom_seen = (points is not None for points in found)
-    seen = (left_seen, top_seen, right_seen, bottom_seen)
-    edges = []
-    for side, points in enumerate(found):
-        if points is None:
-            place = (around * PX_PER_MM, around * PX_PER_MM, size[0] - around * PX_PER_MM, size[1] - around * PX_PER_MM)
-            ends = np.array([[place[side], place[(side + 1) % 4]], [place[side], place[(side + 3) % 4]]])
-            points = ends if side % 2 == 0 else ends[:, ::-1]
-        long_mm = bottom - top if side % 2 == 0 else right - left
-        edges.append(_curve(_on_plane(bent, points, window), long_mm, upright=side % 2 == 0))
-    on_plane = np.array([_crossing(edges[one], edges[other]) for one, other in ((0, 1), (2, 1), (2, 3), (0, 3))])
+    ends = _printed_ends(bent)
+    sides = [_Side(ends[side] if points is None else points, side) for side, points in enumerate(found)]
+    on_plane = np.array([_corner(sides[one], sides[other]) for one, other in ((0, 1), (2, 1), (2, 3), (0, 3))])
     corners_px = cv2.perspectiveTransform(on_plane[None], np.linalg.inv(bent.surface.to_mm))[0]
     corners_mm = on_plane - bent.shifts.at(on_plane[None])[0]
-    return Sheet(corners_px, corners_mm, seen)
+    return Sheet(corners_px, corners_mm, (left_seen, top_seen, right_seen, bottom_seen))
+
+
+def _printed_ends(bent: Bent) -> list[Floats]:
+    """The ends of the left, top, right and bottom edge of the printed squares, (2, 2) each, mm on the plane."""
+    left, top, right, bottom = bent.printed_mm()
+    corners = np.array([[left, bottom], [left, top], [right, top], [right, bottom], [left, bottom]])
+    bowed = corners + bent.shifts.at(corners[None])[0]
+    return [bowed[side : side + 2] for side in range(4)]
+
+
+def _edge_on_plane(bent: Bent, tones: FloatArray, inside: Bools, window: Window, side: int) -> Floats | None:
+    points = _edge(tones, inside, side)
+    return None if points is None else _on_plane(bent, points, window)
 
 
 def _on_plane(bent: Bent, points: Floats, window: Window) -> Floats:
@@ -96,18 +111,36 @@ def _on_plane(bent: Bent, points: Floats, window: Window) -> Floats:
     return np.asarray(flat + bent.shifts.at(flat[None])[0])
 
 
-def _curve(points: Floats, long_mm: float, *, upright: bool) -> Polynomial:
-    """x over y of an upright edge, y over x of a level one: a parabola through points, far ones counting little.
+class _Side:
+    """One edge of the sheet: points on it, and the curve through all of them."""
 
-    A straight line where much of the edge's length is not seen.
-    """
-    off, along = points.T if upright else points[:, ::-1].T
-    degree = 2 if len(off) > 2 and np.ptp(along) > MOSTLY_SEEN * long_mm else 1
+    def __init__(self, points: Floats, side: int) -> None:
+        self.off, self.along = points.T if side % 2 == 0 else points[:, ::-1].T
+        seen = np.ptp(self.along) > MOSTLY_SEEN_MM
+        self.whole = _curve(self.off, self.along, 2 if len(self.off) > FEWEST_POINTS and seen else 1)
+
+    def near(self, place: float) -> Polynomial:
+        """The edge near one of its ends: a straight line, where it agrees with the whole."""
+        close = np.abs(self.along - place) < END_MM
+        if np.count_nonzero(close) < FEWEST_POINTS or np.ptp(self.along[close]) < END_MM / 2:
+            return self.whole
+        piece = _curve(self.off[close], self.along[close], 1)
+        return piece if abs(piece(place) - self.whole(place)) < END_OFF_MM else self.whole
+
+
+def _curve(off: Floats, along: Floats, degree: int) -> Polynomial:
+    """Where an edge lies along itself; far points count little."""
     weight = np.ones(len(off))
-    for _ in range(4):
+    for _ in range(6):
         curve = Polynomial.fit(along, off, degree, w=weight)
         weight = 1 / np.hypot(1, (off - curve(along)) / USUAL_MISS_MM)
     return curve
+
+
+def _corner(upright: _Side, level: _Side) -> Floats:
+    """Where two edges meet, (2,): first as wholes, then their last pieces."""
+    x, y = _crossing(upright.whole, level.whole)
+    return np.array(_crossing(upright.near(y), level.near(x)))
 
 
 def _crossing(upright: Polynomial, level: Polynomial) -> tuple[float, float]:
