@@ -105,7 +105,7 @@ def _likeness(index: NDArray[np.int32], paper: Bools, table: Bools) -> Floats:
     return (of_paper + 2 * UNSEEN) / (of_paper + of_table + 3 * UNSEEN)
 
 
-def _density(index: Floats) -> Floats:
+def _density(index: NDArray[np.int32]) -> Floats:
     count = np.bincount(index, minlength=COLOURS**3).astype(np.float32) / max(index.size, 1)
     cube = cv2.GaussianBlur(count.reshape(COLOURS, -1), (1, 3), 0, borderType=cv2.BORDER_REPLICATE)
     cube = cv2.GaussianBlur(cube.reshape(COLOURS, COLOURS, COLOURS), (3, 3), 0, borderType=cv2.BORDER_REPLICATE)
