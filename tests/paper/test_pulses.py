@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgedge.paper.ink import Ink
-from ecgedge.paper.pulses import find_boxes, find_pulses, gain_of
+from ecgedge.paper.pulses import Pulse, find_boxes, find_pulses, gain_of
 from ecgedge.paper.rows import Rows
 from ecgedge.paper.simulated.drawing import draw_page
 from ecgedge.paper.simulated.page_style import like_photos
@@ -97,3 +97,9 @@ def test_scans_have_a_pulse_of_ten_millimetres_in_each_row(name: str) -> None:
 
     assert len(marks.pulses) == 4
     assert gain_of(marks.pulses, 4).mm_per_mv == 10.0
+
+
+@pytest.mark.parametrize(("height_mm", "mm_per_mv"), [(9.7, 10.0), (10.3, 10.0), (5.2, 5.0), (10.7, 10.7), (9.4, 9.4)])
+def test_a_gain_far_from_the_usual_ones_is_not_made_usual(height_mm: float, mm_per_mv: float) -> None:
+    pulses = tuple(Pulse(row, 10.0, 40.0, 0.0, 80.0, False, height_mm) for row in range(4))
+    assert gain_of(pulses, 4).mm_per_mv == mm_per_mv
