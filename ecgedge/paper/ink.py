@@ -17,6 +17,9 @@ FAINTEST = 32
 """Darkness of 255 below which nothing is ink, however faint the print: twice the noise of a JPEG of usual quality."""
 SAMPLE = 61
 """Every how many pixels colours are looked at: a prime, so that no period of a grid comes back in it."""
+RIM_SHARE = 0.05
+"""Share of a photographed page's height and width along its border where a dark table may show; no ink is learnt there,
+or its colour would be the table's."""
 INK_SHARE, FEWEST = 0.02, 20
 """At least the first share of what is no paper is ink; below the second number of samples a page is blank."""
 CORE, RIM = 0.5, 0.33
@@ -51,7 +54,7 @@ def find_ink(page: Page) -> Ink:
     -------
     Ink, of the page's height and width. A blank page gives an empty mask.
     """
-    raw = _blackness(page.pixels)
+    raw = _blackness(page.pixels, 0.0 if page.corners_of == "picture" else RIM_SHARE)
     dark = _without_grid(raw, page.px_per_mm_x, page.px_per_mm_y)
     level = _ink_level(dark)
     darkness = np.asarray(cv2.convertScaleAbs(dark, alpha=255.0 / level), dtype=np.uint8)
@@ -60,12 +63,14 @@ def find_ink(page: Page) -> Ink:
     return Ink(_bridged(strokes, raw >= RIM * level, page.px_per_mm_y), darkness)
 
 
-def _blackness(pixels: Pixels) -> Pixels:
+def _blackness(pixels: Pixels, rim: float) -> Pixels:
     """Darkness in the channel that tells ink from grid best, less what other channels are darker by than in ink.
 
     So a red grid goes below black ink and below blue ink.
     """
-    sample = pixels.reshape(-1, 3)[::SAMPLE]
+    rim_y, rim_x = (int(rim * size) for size in pixels.shape[:2])
+    inner = pixels[rim_y : len(pixels) - rim_y, rim_x : pixels.shape[1] - rim_x]
+    sample = inner.reshape(-1, 3)[::SAMPLE]
     paper = np.maximum(np.median(sample, axis=0), 64.0)
     dark = np.clip(255.0 - sample * (255.0 / paper), 0, 255)
     chosen, tint = _contrast(dark[dark.max(axis=1) > FAINTEST])
