@@ -1,6 +1,7 @@
 """One curve per row followed through the ink of a page, by dynamic programming over upright runs of ink."""
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +27,12 @@ CLAIMED_COST, SHARED_MM = 0.4, 3.0
 """Per mm of paper along for a run that a nearer row has taken, if rows share a stretch longer than the second."""
 MISSING_COST = 2.0
 """Per mm of paper along without ink."""
+PIECE_MM = 40.0
+"""Length of the pieces of a page that are searched side by side; two of them share half of it, 0.8 s."""
 
 IndexArray = NDArray[np.intp]
 Costs = NDArray[np.float32]
+Array = TypeVar("Array", IndexArray, Costs, NDArray[np.bool_])
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +84,11 @@ def follow(
     for row, changes in enumerate(changes_px):
         inside = changes[(changes >= left_px) & (changes <= right_px)]
         free[inside - left_px, row] = True
-    run = _taken(choice, _cheapest(choice, free, MISSING_COST / px_per_mm_x))
+    run = _taken(choice, _cheapest(choice, free, px_per_mm_x))
     if _longest_shared(run) > SHARED_MM * px_per_mm_x:
         claimed = _claimed_by_others(choice, run, baselines_px, runs)
         dearer = np.where(claimed, choice.cost + np.float32(CLAIMED_COST / px_per_mm_x), choice.cost)
-        run = _taken(choice, _cheapest(replace(choice, cost=dearer), free, MISSING_COST / px_per_mm_x))
+        run = _taken(choice, _cheapest(replace(choice, cost=dearer), free, px_per_mm_x))
     return Paths(np.ascontiguousarray(run.T), left_px)
 
 
@@ -143,43 +147,128 @@ def _away(top: IntArray, end: IntArray, baseline: float | FloatArray) -> FloatAr
     return np.asarray(np.maximum(np.maximum(top - baseline, baseline - end), 0), dtype=np.float32)
 
 
-def _cheapest(choice: _Choice, free: NDArray[np.bool_], missing: float) -> IndexArray:
-    """(n_columns, n_rows) the candidate taken, CANDIDATES for none: a Viterbi search over all rows at once."""
-    columns, rows, places = choice.run.shape
-    back = np.zeros((columns, rows, places + 1), dtype=np.intp)
-    home = choice.home_mm[:, None]
-    total = np.concatenate([choice.cost[0] + choice.start[0], np.full((rows, 1), missing, np.float32)], axis=1)
-    top = np.concatenate([choice.top_mm[0], home], axis=1)
-    end = np.concatenate([choice.end_mm[0], home], axis=1)
-    each = np.arange(rows)
-    for column in range(1, columns):
-        step = _steps(top, end, choice.top_mm[column], choice.end_mm[column])
-        fresh = free[column]
-        step[fresh] = choice.start[column, fresh][:, None]
-        way = total[:, :, None] + step
-        best = way.argmin(axis=1)
-        back[column, :, :places] = best
-        last = total.argmin(axis=1)
-        back[column, :, places] = last
-        ghost = total[each, last] + missing
-        total = np.concatenate([way.min(axis=1) + choice.cost[column], ghost[:, None]], axis=1)
-        top = _with_ghost(choice.top_mm[column], top[each, last], home[:, 0], fresh)
-        end = _with_ghost(choice.end_mm[column], end[each, last], home[:, 0], fresh)
-    taken = np.empty((columns, rows), dtype=np.intp)
-    taken[-1] = total.argmin(axis=1)
-    for column in range(columns - 1, 0, -1):
-        taken[column - 1] = back[column, each, taken[column]]
+def _cheapest(choice: _Choice, free: NDArray[np.bool_], px_per_mm_x: float) -> IndexArray:
+    """(n_columns, n_rows) the candidate taken, CANDIDATES for none: a Viterbi search over all rows at once.
+
+    Pieces of the page are searched side by side, for a step of the search costs the same for one row and for fifty. A
+    way has forgotten where it came from after a beat; where two pieces yet disagree, the row is searched as a whole.
+    """
+    missing = MISSING_COST / px_per_mm_x
+    columns, rows = free.shape
+    length = round(PIECE_MM * px_per_mm_x)
+    count = -(-2 * (columns - length) // length) + 1
+    if count < 2:
+        return _searched(choice, free, missing)
+    starts = np.linspace(0, columns - length, count).astype(int)
+    at = starts + np.arange(length)[:, None]
+    side_by_side = _Choice(
+        run=_joined(choice.run[at]),
+        top_mm=_joined(choice.top_mm[at]),
+        end_mm=_joined(choice.end_mm[at]),
+        start=_joined(choice.start[at]),
+        cost=_joined(choice.cost[at]),
+        home_mm=np.tile(choice.home_mm, count),
+    )
+    pieces = _searched(side_by_side, _joined(free[at]), missing).reshape(length, count, rows)
+    taken, sure = _seamed(pieces, starts, columns)
+    for row in np.flatnonzero(~sure):
+        taken[:, [row]] = _searched(_row_of(choice, int(row)), free[:, [row]], missing)
     return taken
 
 
-def _with_ghost(edges: Costs, last: Costs, home: Costs, fresh: NDArray[np.bool_]) -> Costs:
-    """Edges of a column's runs, and of the last run seen, which stands for none; the baseline where a lead begins."""
-    return np.concatenate([edges, np.where(fresh, home, last)[:, None]], axis=1)
+def _joined(pieces: Array) -> Array:
+    """(n, n_pieces, n_rows, ...) as (n, n_pieces * n_rows, ...)."""
+    return pieces.reshape(len(pieces), -1, *pieces.shape[3:])
+
+
+def _row_of(choice: _Choice, row: int) -> _Choice:
+    return _Choice(
+        run=choice.run[:, [row]],
+        top_mm=choice.top_mm[:, [row]],
+        end_mm=choice.end_mm[:, [row]],
+        start=choice.start[:, [row]],
+        cost=choice.cost[:, [row]],
+        home_mm=choice.home_mm[[row]],
+    )
+
+
+def _seamed(pieces: IndexArray, starts: IndexArray, columns: int) -> tuple[IndexArray, NDArray[np.bool_]]:
+    """Pieces (length, n_pieces, n_rows) joined where they agree, in the middle of what two of them share.
+
+    Returns
+    -------
+    (n_columns, n_rows) and (n_rows,) bool: whether all pieces of a row agree with their neighbours.
+    """
+    length, count, rows = pieces.shape
+    taken = np.empty((columns, rows), dtype=np.intp)
+    taken[:length] = pieces[:, 0]
+    sure = np.ones(rows, dtype=bool)
+    for piece in range(1, count):
+        step = starts[piece] - starts[piece - 1]
+        shared = length - step
+        middle = slice(shared // 4, shared - shared // 4)
+        agree = pieces[step:, piece - 1][middle] == pieces[:shared, piece][middle]
+        seam = middle.start + agree.argmax(axis=0)
+        sure &= agree.any(axis=0)
+        place = slice(starts[piece], starts[piece] + length)
+        taken[place] = np.where(np.arange(length)[:, None] < seam, taken[place], pieces[:, piece])
+    return taken, sure
+
+
+def _searched(choice: _Choice, free: NDArray[np.bool_], missing: float) -> IndexArray:
+    """The search itself, column by column; the last place stands for no run, and keeps the edges of the last one seen.
+
+    Rows are the last axis here, so that every step works on neighbouring numbers.
+    """
+    columns, rows, places = choice.run.shape
+    top, end, start, cost = (
+        np.ascontiguousarray(part.transpose(0, 2, 1))
+        for part in (choice.top_mm, choice.end_mm, choice.start, choice.cost)
+    )
+    home = np.broadcast_to(choice.home_mm, (columns, 1, rows))
+    top, end = np.concatenate([top, home], axis=1), np.concatenate([end, home], axis=1)
+    ways = np.empty((columns, places + 1, places, rows), dtype=np.float32)
+    ways[1:, :places] = _steps(top[:-1, :places], end[:-1, :places], top[1:, :places], end[1:, :places])
+    total = np.full((columns, places + 1, rows), missing, dtype=np.float32)
+    total[0, :places] = cost[0] + start[0]
+    each = np.arange(rows)
+    begun = np.flatnonzero(free.any(axis=1)).tolist()
+    for column in range(1, columns):
+        before, way = total[column - 1], ways[column]
+        last = before.argmin(axis=0)
+        way[places] = _steps(
+            top[column - 1, places:], end[column - 1, places:], top[column, :places], end[column, :places]
+        )[0]
+        top[column, places], end[column, places] = top[column - 1, last, each], end[column - 1, last, each]
+        if column in begun:
+            fresh = free[column]
+            way[:, :, fresh] = start[column][:, fresh]
+            top[column, places, fresh] = end[column, places, fresh] = choice.home_mm[fresh]
+        way += before[:, None]
+        np.add(way.min(axis=0), cost[column], out=total[column, :places])
+        total[column, places] = before.min(axis=0) + missing
+    return _traced_back(total, ways)
+
+
+def _traced_back(total: Costs, ways: Costs) -> IndexArray:
+    """(n_columns, n_rows) the places along the cheapest way to the last column."""
+    columns, none, rows = len(total), total.shape[1] - 1, total.shape[2]
+    each = np.arange(rows)
+    taken = np.empty((columns, rows), dtype=np.intp)
+    taken[-1] = total[-1].argmin(axis=0)
+    for column in range(columns - 1, 0, -1):
+        place = taken[column]
+        from_run = ways[column][:, np.minimum(place, none - 1), each].argmin(axis=0)
+        taken[column - 1] = np.where(place == none, total[column - 1].argmin(axis=0), from_run)
+    return taken
 
 
 def _steps(top: Costs, end: Costs, next_top: Costs, next_end: Costs) -> Costs:
-    """(n_rows, from, to) cost of going from runs to runs of the next column."""
-    above = next_top[:, None] - end[:, :, None]
-    below = top[:, :, None] - next_end[:, None]
-    gap = np.maximum(np.maximum(above, below), 0)
-    return np.asarray(GAP_COST * gap + 0.5 * MOVE_COST * np.abs(above - below), dtype=np.float32)
+    """(..., from, to, n_rows) cost of going from runs to runs of the next column, each (..., n_runs, n_rows)."""
+    above = next_top[..., None, :, :] - end[..., :, None, :]
+    below = top[..., :, None, :] - next_end[..., None, :, :]
+    away = np.abs(above - below)
+    away *= np.float32(0.5 * MOVE_COST)
+    gap = np.maximum(np.maximum(above, below, out=above), 0, out=above)
+    gap *= np.float32(GAP_COST)
+    return np.asarray(np.add(gap, away, out=gap), dtype=np.float32)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from ecgedge.paper.curves import follow
 from ecgedge.paper.erase import erase_marks
@@ -82,6 +83,22 @@ def test_a_row_does_not_stray_onto_its_neighbour() -> None:
     upper, lower = followed(drawn([upper_true, lower_true]), [150, 240])
     assert np.nanmax(np.abs(upper - upper_true)[5:-5]) < 12
     assert np.isfinite(lower).mean() > 0.9
+
+
+def test_a_part_of_a_row_is_followed_as_in_the_whole_row() -> None:
+    """Long rows are searched in pieces: beats, a gap and a neighbour's wave lie across their seams."""
+    darkness = drawn([beats(150, -95, sigma_px=8), beats(250, 60, first=0)])
+    darkness[:200, 300:340] = 0
+    runs = find_runs(darkness > 84)
+
+    def taken(left_px: int, right_px: int) -> NDArray[np.intp]:
+        scale = {"px_per_mm_x": PX_PER_MM, "px_per_mm_y": PX_PER_MM}
+        levels = np.array([150, 250], np.float32)
+        return follow(runs, levels, np.full((2, 1), -1), left_px=left_px, right_px=right_px, **scale).run
+
+    whole = taken(0, COLUMNS - 1)
+    for left in range(0, 600, 75):
+        np.testing.assert_array_equal(taken(left, left + 199)[:, 40:160], whole[:, left + 40 : left + 160])
 
 
 def test_a_gap_is_not_filled_with_another_curve() -> None:
