@@ -10,6 +10,7 @@ from ecgedge.errors import InputError
 from ecgedge.paper.ink import SAMPLE, find_ink
 from ecgedge.paper.levels import find_levels
 from ecgedge.paper.page import FloatArray, Page, Pixels
+from ecgedge.paper.pieces import find_pieces, level_lines, upright_lines
 from ecgedge.paper.rows import ENOUGH_PX_PER_MM, RULE_LENGTH, Rows
 
 NAMES_MM = 10.5
@@ -72,27 +73,23 @@ def _shrunk(page: Page, factor: int) -> Page:
 
 
 class _Pieces:
-    """Connected pieces of ink: their labels, their boxes, and which of them are curve-like."""
+    """Connected pieces of ink, and which of them are curve-like."""
 
     def __init__(self, mask: NDArray[np.bool_], px_per_mm_x: float, px_per_mm_y: float) -> None:
-        ink = _without_lines(mask.astype(np.uint8), px_per_mm_y)
-        _, self.labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=cv2.CV_32S)
-        self.top = stats[:, cv2.CC_STAT_TOP]
-        self.bottom = self.top + stats[:, cv2.CC_STAT_HEIGHT]
-        self.curve = (stats[:, cv2.CC_STAT_WIDTH] >= LONG_MM * px_per_mm_x) | (
-            stats[:, cv2.CC_STAT_HEIGHT] >= TALL_MM * px_per_mm_y
-        )
-        self.curve[0] = False
+        self.ink = find_pieces(_without_lines(mask.view(np.uint8), px_per_mm_y))
+        self.top, self.bottom = self.ink.top_px, self.ink.bottom_px
+        wide, tall = self.ink.width_px >= LONG_MM * px_per_mm_x, self.ink.height_px >= TALL_MM * px_per_mm_y
+        self.curve = wide | tall
 
 
 def _without_lines(ink: Pixels, px_per_mm_y: float) -> Pixels:
     """Ink less rules, frames and long separators: straight, and longer than curves run level or waves are high."""
     height, width = ink.shape
     level, upright = round(RULE_LENGTH * width), round(1.1 * HIGHEST_MM * px_per_mm_y)
-    thick = cv2.dilate(ink, np.ones((3, 3), np.uint8))
-    lines = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, level), np.uint8))
+    thick = np.asarray(cv2.dilate(ink, np.ones((3, 3), np.uint8)), dtype=np.uint8)
+    lines = level_lines(thick, level)
     if upright < height:
-        lines = cv2.max(lines, cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((upright, 1), np.uint8)))
+        lines = np.maximum(lines, upright_lines(thick, upright))
     return np.asarray(cv2.subtract(ink, lines), dtype=np.uint8)
 
 
@@ -112,9 +109,7 @@ def _text(pieces: _Pieces, rows: Rows, px_per_mm_y: float) -> NDArray[np.bool_]:
     near = NAMES_MM * px_per_mm_y
     above = pieces.bottom < rows.baselines_px[0] - near
     below = pieces.top > rows.baselines_px[-1] + near
-    text = (above | below) & ~pieces.curve
-    text[0] = False
-    return np.asarray(text[pieces.labels], dtype=np.bool_)
+    return pieces.ink.of((above | below) & ~pieces.curve)
 
 
 def _painted(pixels: Pixels, text: NDArray[np.bool_], factor: int) -> Pixels:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgedge.paper.page import FloatArray, Page, Pixels
+from ecgedge.paper.pieces import find_pieces
 
 GRID_PERIOD_MM = 5.0
 """Distance of the thick lines of every standard ECG paper."""
@@ -75,7 +76,7 @@ def _blackness(pixels: Pixels, rim: float) -> Pixels:
     dark = np.clip(255.0 - sample * (255.0 / paper), 0, 255)
     chosen, tint = _contrast(dark[dark.max(axis=1) > FAINTEST])
     table = np.clip(255.0 - np.arange(256)[:, None] * (255.0 / paper), 0, 255).astype(np.uint8)[None]
-    planes = list(cv2.split(cv2.LUT(pixels, table)))
+    planes = [cv2.LUT(one, table[..., channel]) for channel, one in enumerate(cv2.split(pixels))]
     plane = planes.pop(chosen)
     excess = cv2.subtract(cv2.max(*planes), cv2.convertScaleAbs(plane, alpha=1.0 + tint))
     return np.asarray(cv2.subtract(plane, cv2.add(excess, excess)), dtype=np.uint8)
@@ -100,8 +101,9 @@ def _contrast(tinted: FloatArray) -> tuple[int, float]:
 def _without_grid(dark: Pixels, px_per_mm_x: float, px_per_mm_y: float) -> Pixels:
     """Straight lines that come back at the period of the grid taken off, ink on them kept."""
     upright = _lines(dark, GRID_PERIOD_MM * px_per_mm_x, round(BAND_MM * px_per_mm_y))
-    level = _lines(np.ascontiguousarray(dark.T), GRID_PERIOD_MM * px_per_mm_y, round(BAND_MM * px_per_mm_x)).T
-    grid = cv2.max(upright, np.ascontiguousarray(level))
+    turned = np.asarray(cv2.transpose(dark), dtype=np.uint8)
+    level = cv2.transpose(_lines(turned, GRID_PERIOD_MM * px_per_mm_y, round(BAND_MM * px_per_mm_x)))
+    grid = cv2.max(upright, level)
     return np.asarray(cv2.subtract(dark, grid), dtype=np.uint8)
 
 
@@ -143,13 +145,10 @@ def _ink_level(dark: Pixels) -> float:
 
 def _strokes(darkness: Pixels, speck_px: float) -> NDArray[np.bool_]:
     """Pieces of ink above the rim's darkness that hold a core and are no speck."""
-    weak = cv2.threshold(darkness, RIM * 255, 1, cv2.THRESH_BINARY)[1]
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(weak, connectivity=8, ltype=cv2.CV_32S)
-    keep = np.zeros(count, dtype=bool)
-    keep[labels[darkness >= CORE * 255]] = True
-    keep &= stats[:, cv2.CC_STAT_AREA] >= speck_px
-    keep[0] = False
-    return np.asarray(keep[labels], dtype=np.bool_)
+    pieces = find_pieces(np.asarray(cv2.threshold(darkness, RIM * 255, 1, cv2.THRESH_BINARY)[1], dtype=np.uint8))
+    cored = np.zeros(len(pieces.area_px), dtype=np.bool_)
+    cored[pieces.piece[darkness.reshape(-1)[pieces.at] >= CORE * 255]] = True
+    return pieces.of(cored & (pieces.area_px >= speck_px))
 
 
 def _bridged(mask: NDArray[np.bool_], dark: NDArray[np.bool_], px_per_mm_y: float) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ecgedge.paper.ink import Ink
 from ecgedge.paper.page import Pixels
+from ecgedge.paper.pieces import find_pieces
 from ecgedge.paper.rows import Rows
 from ecgedge.paper.small_ink import PX_PER_MM, SmallInk, shrink
 
@@ -143,12 +144,13 @@ def _sides(mask: Pixels) -> list[_Side]:
     """Upright strokes of the height of a pulse, from left to right."""
     slanting = cv2.dilate(mask, np.ones((1, 2), np.uint8))
     upright = cv2.morphologyEx(slanting, cv2.MORPH_OPEN, np.ones((round(STROKE_MM * PX_PER_MM), 1), np.uint8))
-    _, _, stats, centres = cv2.connectedComponentsWithStats(upright, connectivity=8)
+    strokes = find_pieces(np.asarray(upright, dtype=np.uint8))
     low, high = STROKE_MM * PX_PER_MM, (HEIGHT_MM[1] + 3 * REACH_MM) * PX_PER_MM
+    tall, centre = strokes.height_px, strokes.centre_px
+    fitting = (low <= tall) & (tall <= high) & (strokes.width_px <= 2.0 * PX_PER_MM)
     sides = [
-        _Side(float(centre[0]) - 0.5, int(top), int(top + tall))
-        for (_, top, wide, tall, _), centre in zip(stats[1:], centres[1:], strict=True)
-        if low <= tall <= high and wide <= 2.0 * PX_PER_MM
+        _Side(float(centre[k]) - 0.5, int(strokes.top_px[k]), int(strokes.bottom_px[k]))
+        for k in np.flatnonzero(fitting)
     ]
     return sorted(sides, key=lambda side: side.x)
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ecgedge.paper.ink import Ink
 from ecgedge.paper.page import FloatArray
+from ecgedge.paper.pieces import find_pieces, level_lines
 from ecgedge.paper.runs import find_runs
 
 ENOUGH_PX_PER_MM = 3.5
@@ -106,12 +107,8 @@ def _curves(mask: NDArray[np.bool_], px_per_mm_x: float) -> NDArray[np.bool_]:
     """The mask less long straight lines, such as the rule below a header, and less letters and remains of the grid."""
     thick = cv2.dilate(mask.astype(np.uint8), np.ones((3, 1), np.uint8))
     length = int(RULE_LENGTH * mask.shape[1])
-    rules = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
-    rest = (mask & (rules == 0)).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8, ltype=cv2.CV_32S)
-    wide = stats[:, cv2.CC_STAT_WIDTH] >= SHORTEST_MM * px_per_mm_x
-    wide[0] = False
-    return np.asarray(wide[labels], dtype=np.bool_)
+    pieces = find_pieces(mask & (level_lines(np.asarray(thick, dtype=np.uint8), length) == 0))
+    return pieces.of(pieces.width_px >= SHORTEST_MM * px_per_mm_x)
 
 
 def _smooth(density: FloatArray, sigma_px: float) -> FloatArray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ecgedge.paper.ink import Ink
 from ecgedge.paper.page import FloatArray, Pixels
+from ecgedge.paper.pieces import find_pieces, upright_lines
 from ecgedge.paper.pulses import Pulse
 from ecgedge.paper.rows import Rows
 from ecgedge.paper.small_ink import PX_PER_MM, SmallInk, ink_width_mm, shrink
@@ -97,11 +98,10 @@ def _lines(small: SmallInk, levels: FloatArray) -> tuple[Separator, ...]:
     spacing = float(np.median(np.diff(levels)))
     length = max(round(LINE_SHARE * spacing), round(WAVE_MM * PX_PER_MM))
     slanting = cv2.dilate(small.mask, np.ones((1, 2), np.uint8))
-    upright = cv2.morphologyEx(slanting, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(upright, connectivity=8)
+    upright = upright_lines(np.asarray(slanting, dtype=np.uint8), length)
     beyond = BEYOND_MM * PX_PER_MM
     found = []
-    for left, top, wide, tall, _area in stats[1:].tolist():
+    for left, top, wide, tall in find_pieces(np.asarray(upright, dtype=np.uint8)).boxes_px():
         passed = tuple(i for i, y in enumerate(levels) if top <= y - beyond and y + beyond <= top + tall)
         if (
             len(passed) >= 2
@@ -154,9 +154,8 @@ def _ticks_of(small: SmallInk, row: int, level: float, tick_mm: float) -> list[S
         return []
     thick = _thick(band, tick_mm)
     upright = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((round(low), 1), np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(upright, connectivity=8)
     found = []
-    for left, first, wide, tall, _area in stats[1:].tolist():
+    for left, first, wide, tall in find_pieces(np.asarray(upright, dtype=np.uint8)).boxes_px():
         across = top + first < level < top + first + tall
         box = left, top + first, wide, tall
         if low <= tall <= high and across and wide <= 2 * PX_PER_MM and _straight(small, box):

@@ -10,6 +10,8 @@ from ecgedge.paper.page import FloatArray, Pixels
 
 PX_PER_MM = 4.0
 """Scale of a half-size scan: a pen is 1 to 3 px wide, letters are 8 to 14 px high."""
+WHOLE = 1e-6
+"""Scales this close to a whole multiple of the working scale are one."""
 INKED = 80
 """Of 255: share of ink from which a pixel of the smaller scale counts as ink, so that thin pens stay whole."""
 
@@ -51,13 +53,18 @@ def shrink(ink: Ink, *, px_per_mm_x: float, px_per_mm_y: float) -> SmallInk:
     ink : of a page with the given scale.
     """
     height, width = ink.mask.shape
-    size = max(1, round(width * PX_PER_MM / px_per_mm_x)), max(1, round(height * PX_PER_MM / px_per_mm_y))
+    times_x, times_y = px_per_mm_x / PX_PER_MM, px_per_mm_y / PX_PER_MM
+    size = max(1, round(width / times_x)), max(1, round(height / times_y))
+    if max(abs(times - round(times)) for times in (times_x, times_y)) < WHOLE:
+        # Whole numbers of pixels are averaged thirty times as fast; the rest of a division is left.
+        size = width // round(times_x), height // round(times_y)
+        width, height = size[0] * round(times_x), size[1] * round(times_y)
     # Enlarged by area, lines of one pixel would be lost between the new ones.
     how = cv2.INTER_AREA if size[0] <= width else cv2.INTER_LINEAR
-    share = cv2.resize(ink.mask.view(np.uint8) * np.uint8(255), size, interpolation=how)
-    mask = cv2.threshold(share, INKED, 1, cv2.THRESH_BINARY)[1]
+    inked = ink.mask[:height, :width].view(np.uint8) * np.uint8(255)
+    mask = cv2.threshold(cv2.resize(inked, size, interpolation=how), INKED, 1, cv2.THRESH_BINARY)[1]
     whole = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, 1), np.uint8))
-    darkness = cv2.resize(ink.darkness, size, interpolation=how)
+    darkness = cv2.resize(ink.darkness[:height, :width], size, interpolation=how)
     return SmallInk(np.asarray(whole, np.uint8), np.asarray(darkness, np.uint8), width / size[0], height / size[1])
 
 
