@@ -208,21 +208,37 @@ def _spectra(signal: FloatArray, pixels: Pixels) -> _Spectra:
     windows = np.lib.stride_tricks.sliding_window_view(signal, (TILE_PX, TILE_PX))[::step, ::step]
     bell = np.hanning(TILE_PX + 2)[1:-1].astype(np.float32)
     tiles = windows.reshape(-1, TILE_PX, TILE_PX) * np.outer(bell, bell)
-    power = np.stack([_power_of(tile) for tile in tiles])
+    power = _powers(tiles)
     power[:, :2, :2] = power[:, -1:, :2] = 0
     power /= power.sum((1, 2), keepdims=True) + np.float32(1e-6)
     down, right = np.meshgrid(rows + (TILE_PX - 1) / 2, columns + (TILE_PX - 1) / 2, indexing="ij")
-    dark = (windows > LINE_CONTRAST).mean((2, 3)).ravel()
+    lines = cv2.integral((signal > LINE_CONTRAST).view(np.uint8))
+    upper, lower = lines[rows], lines[rows + TILE_PX]
+    dark = np.ravel((lower - upper)[:, columns + TILE_PX] - (lower - upper)[:, columns]) / TILE_PX**2
     middles = tuple(np.rint([down.ravel(), right.ravel()]).astype(int))
-    light = cv2.blur(pixels, (TILE_PX, TILE_PX)).min(axis=2)[middles].astype(np.float64)
+    light = cv2.blur(pixels, (TILE_PX, TILE_PX))[middles].min(axis=1).astype(np.float64)
     paper = np.clip((THICKEST - dark) / 0.1, 0, 1) * light / max(float(light.max()), 1.0)
     return _Spectra(np.stack([right.ravel(), down.ravel()], 1), power, paper)
 
 
-def _power_of(tile: FloatArray) -> FloatArray:
-    """(TILE_PX, TILE_PX / 2 + 1): OpenCV is quickest with complex numbers, and quicker than NumPy."""
-    both = cv2.dft(np.stack([tile, np.zeros_like(tile)], -1))[:, : TILE_PX // 2 + 1]
-    return np.asarray(both[..., 0] ** 2 + both[..., 1] ** 2, dtype=np.float32)
+def _powers(tiles: FloatArray) -> FloatArray:
+    """(n, TILE_PX, TILE_PX / 2 + 1): OpenCV's transform of real numbers is three times as fast as NumPy's.
+
+    It gives real and imaginary parts beside each other, and in the first and last column below each other.
+    """
+    half = TILE_PX // 2
+    packed = np.empty_like(tiles)
+    for tile, spectrum in zip(tiles, packed, strict=True):
+        cv2.dft(tile, spectrum)
+    packed *= packed
+    power = np.empty((*tiles.shape[:2], half + 1), dtype=np.float32)
+    np.add(packed[..., 1:-1:2], packed[..., 2:-1:2], out=power[..., 1:half])
+    for column in (0, -1):
+        ends = packed[..., column]
+        power[:, 0, column], power[:, half, column] = ends[:, 0], ends[:, -1]
+        power[:, 1:half, column] = ends[:, 1:-1:2] + ends[:, 2:-1:2]
+        power[:, :half:-1, column] = power[:, 1:half, column]
+    return power
 
 
 def _seeds(spectra: _Spectra) -> Iterator[_Plane]:

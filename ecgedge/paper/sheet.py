@@ -14,7 +14,7 @@ from ecgedge.paper.bend import Bent
 from ecgedge.paper.grid import Bools, Floats
 from ecgedge.paper.outline import find_outline
 from ecgedge.paper.page import FloatArray, Pixels
-from ecgedge.paper.surface import Window, draw
+from ecgedge.paper.surface import Surface, Window, draw
 
 PX_PER_MM = 1.5
 """Scale at which edges are looked for: a pixel is 1/550 of a page's diagonal, and edges are found to a part of it."""
@@ -72,17 +72,10 @@ def find_sheet(reduced: Pixels, bent: Bent, *, reduced_by: int) -> Sheet:
     bent : the surface, for the picture at full size.
     """
     surface = bent.surface.of_reduced(reduced_by)
-    left, top, right, bottom = bent.printed_mm()
-    around = BEYOND_MM + SIDE_MM
-    size = [int((high - low + 2 * around) * PX_PER_MM) for low, high in ((left, right), (top, bottom))]
-    window = Window(left - around, top - around, size[0], size[1], PX_PER_MM)
-    tones = _tones(draw(reduced, surface, window))
-    inside = draw(np.ones(reduced.shape[:2], dtype=np.uint8), surface, window, outside=0).astype(bool)
-    in_picture = find_outline(reduced, surface, bent.printed_mm())
-    found = [
-        points if points is not None else _edge_on_plane(bent, tones, inside, window, side)
-        for side, points in enumerate(in_picture)
-    ]
+    found = find_outline(reduced, surface, bent.printed_mm())
+    if any(points is None for points in found):
+        on_plane_too = _edges_on_plane(reduced, bent, surface)
+        found = [one if one is not None else other for one, other in zip(found, on_plane_too, strict=True)]
     left_seen, top_seen, right_seen, bottom_seen = (points is not None for points in found)
     ends = _printed_ends(bent)
     sides = [_Side(ends[side] if points is None else points, side) for side, points in enumerate(found)]
@@ -100,9 +93,16 @@ def _printed_ends(bent: Bent) -> list[Floats]:
     return [bowed[side : side + 2] for side in range(4)]
 
 
-def _edge_on_plane(bent: Bent, tones: FloatArray, inside: Bools, window: Window, side: int) -> Floats | None:
-    points = _edge(tones, inside, side)
-    return None if points is None else _on_plane(bent, points, window)
+def _edges_on_plane(reduced: Pixels, bent: Bent, surface: Surface) -> list[Floats | None]:
+    """Points (n, 2) on the four edges, mm on the plane, looked for on the page drawn flat; None where none is seen."""
+    left, top, right, bottom = bent.printed_mm()
+    around = BEYOND_MM + SIDE_MM
+    size = [int((high - low + 2 * around) * PX_PER_MM) for low, high in ((left, right), (top, bottom))]
+    window = Window(left - around, top - around, size[0], size[1], PX_PER_MM)
+    tones = _tones(draw(reduced, surface, window))
+    inside = draw(np.ones(reduced.shape[:2], dtype=np.uint8), surface, window, outside=0).astype(bool)
+    edges = [_edge(tones, inside, side) for side in range(4)]
+    return [None if points is None else _on_plane(bent, points, window) for points in edges]
 
 
 def _on_plane(bent: Bent, points: Floats, window: Window) -> Floats:
