@@ -74,19 +74,20 @@ def _unwrapped(seen: Look) -> FloatArray:
 
 def _agreeing(shift: FloatArray, weight: FloatArray) -> FloatArray:
     """Whole lines added so that neighbours differ by less than half a line, from the clearest square outwards."""
-    known = np.full(shift.shape, np.nan, dtype=np.float32)
+    known, have = (np.zeros(shift.shape, dtype=np.float32) for _ in range(2))
     clearest = np.unravel_index(weight.argmax(), weight.shape)
-    known[clearest] = shift[clearest]
+    known[clearest], have[clearest] = shift[clearest], 1
     for level in np.quantile(weight[weight > 0], [0.6, 0.3, 0.0]):
+        left = (weight >= level) & (have == 0)
         while True:
-            have = np.isfinite(known).astype(np.float32)
             count = cv2.boxFilter(have, -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
-            total = cv2.boxFilter(np.nan_to_num(known), -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
-            new = (have == 0) & (count > 0.5) & (weight >= level)
-            if not new.any():
+            total = cv2.boxFilter(known, -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
+            new = np.nonzero(left & (count > 0.5))
+            if not len(new[0]):
                 break
             known[new] = shift[new] + np.rint(total[new] / count[new] - shift[new])
-    return np.nan_to_num(known)
+            have[new], left[new] = 1, False
+    return known
 
 
 def _refit(to_mm: Floats, middles: Floats, shift: FloatArray, weight: FloatArray) -> tuple[Floats, FloatArray]:

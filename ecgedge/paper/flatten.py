@@ -134,7 +134,7 @@ def _whiten(flat: Pixels, map_px: FloatArray, picture: Pixels, corners: Floats) 
         x, y = cv2.split(cv2.resize(map_px, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR))
         beyond = (x < 0) | (y < 0) | (x > width - 1) | (y > height - 1)
         outside |= _enlarged(beyond.astype(np.uint8), flat.shape[1], flat.shape[0])
-    flat[outside > 0] = PAPER
+    cv2.copyTo(np.full_like(flat, PAPER), outside, flat)
 
 
 def _enlarged(mask: Pixels, width: int, height: int) -> Pixels:

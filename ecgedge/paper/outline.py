@@ -53,7 +53,7 @@ def find_outline(
     For each side (n, 2) float64, mm on the plane; None where no straight edge is seen.
     """
     times = max(1.0, max(reduced.shape[:2]) / LONGEST_PX)
-    smaller = cv2.resize(reduced, None, fx=1 / times, fy=1 / times, interpolation=cv2.INTER_AREA)
+    smaller = cv2.resize(reduced, None, fx=1 / times, fy=1 / times, interpolation=cv2.INTER_LINEAR)
     small: Pixels = np.asarray(smaller, dtype=np.uint8)
     left, top, right, bottom = printed_mm
     quad = np.array([[[left, top], [right, top], [right, bottom], [left, bottom]]])
@@ -80,15 +80,24 @@ def _paper(small: Pixels, printed: Floats) -> Bools:
     sure = np.zeros(small.shape[:2], dtype=np.uint8)
     cv2.fillConvexPoly(sure, printed.astype(np.int32), 1)
     paper = sure.astype(bool)
+    half = (slice(None, None, 2), slice(None, None, 2))
+    likeness = _learnt(index[half], np.ascontiguousarray(sure[half]))
+    return paper if likeness is None else _in_one_piece(cv2.blur(likeness[index], (3, 3)) > 0.5, sure)
+
+
+def _learnt(index: NDArray[np.int32], sure: Pixels) -> Floats | None:
+    """How like paper each colour is, first by what is surely paper, then by what was told; None without a table."""
+    paper, likeness = sure.astype(bool), None
     table = _rim(paper)
     for _ in range(ROUNDS):
         if min(paper.mean(), table.mean()) < LEAST_TABLE:
             break
-        share = _likeness(index, paper, table)[index]
-        like = cv2.blur(share, (3, 3)) > 0.5
-        paper = _in_one_piece(like, sure)
+        likeness = _likeness(index, paper, table)
+        before, paper = paper, _in_one_piece(cv2.blur(likeness[index], (3, 3)) > 0.5, sure, STROKE_PX // 2)
+        if np.array_equal(before, paper):
+            break
         table = ~paper
-    return paper
+    return likeness
 
 
 def _rim(paper: Bools) -> Bools:
@@ -112,10 +121,10 @@ def _density(index: NDArray[np.int32]) -> Floats:
     return np.asarray(cube.reshape(-1))
 
 
-def _in_one_piece(like: Bools, sure: Pixels) -> Bools:
+def _in_one_piece(like: Bools, sure: Pixels, thread_px: int = STROKE_PX) -> Bools:
     """The piece that covers most of what is surely paper, its holes filled, what hangs on it by a thread cut off."""
-    closing = np.ones((STROKE_PX, STROKE_PX), dtype=np.uint8)
-    joined = cv2.morphologyEx(like.astype(np.uint8), cv2.MORPH_OPEN, closing)
+    thread = np.ones((thread_px, thread_px), dtype=np.uint8)
+    joined = cv2.morphologyEx(like.view(np.uint8), cv2.MORPH_OPEN, thread)
     _, labels = cv2.connectedComponents(joined, connectivity=4)
     sizes = np.bincount(labels[sure > 0], minlength=2)
     sizes[0] = 0

@@ -121,16 +121,26 @@ def _glare(grey: Pixels, page: Page, picture: Pixels) -> float:
     """
     width, height = (round(side / px_per_mm * _CALM_PX_PER_MM) for side, px_per_mm in _sides(page))
     cell = round(_CELL_MM * _CALM_PX_PER_MM)
-    rows, columns = height // cell, width // cell
-    if not rows or not columns:
+    if min(width, height) <= cell:
         return 0.0
-    calm = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)[: rows * cell, : columns * cell]
+    calm = _shrunk(grey, width, height)
+    rows, columns = calm.shape[0] // cell, calm.shape[1] // cell
+    calm = calm[: rows * cell, : columns * cell]
     cells = calm.reshape(rows, cell, columns, cell).transpose(0, 2, 1, 3).reshape(rows, columns, -1)
     texture = cells.std(axis=2)
     white = _white(page, picture, rows, columns)
     if page.corners_of == "picture" or white.mean() > 0.5:
         return 0.0
     return 100 * float(np.mean(white & (texture < _GRID_GONE * np.median(texture))))
+
+
+def _shrunk(grey: Pixels, width: int, height: int) -> Pixels:
+    """Averaged to a size; whole numbers of pixels, where the last ones fill less than half a pixel, in a moment."""
+    down, across = (max(1, round(long / short)) for long, short in zip(grey.shape, (height, width), strict=True))
+    if abs(height * down - grey.shape[0]) < down and abs(width * across - grey.shape[1]) < across:
+        height, width = grey.shape[0] // down, grey.shape[1] // across
+        grey = grey[: height * down, : width * across]
+    return np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _white(page: Page, picture: Pixels, rows: int, columns: int) -> BoolArray:

@@ -28,8 +28,7 @@ def remove_shading(pixels: Pixels, *, px_per_mm: float) -> Pixels:
     (height, width, 3) uint8, the paper near PAPER.
     """
     shrink = min(1.0, LOOK_PX_PER_MM / px_per_mm)
-    small = cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    paper = _paper(np.asarray(small, dtype=np.uint8), px_per_mm * shrink)
+    paper = _paper(_shrunk(pixels, shrink), px_per_mm * shrink)
     even = np.empty_like(pixels)
     width, height = pixels.shape[1], pixels.shape[0]
     scale = height / paper.shape[0]
@@ -41,6 +40,18 @@ def remove_shading(pixels: Pixels, *, px_per_mm: float) -> Pixels:
         start, end = round(first * scale), round(min(first + STRIP, paper.shape[0]) * scale)
         cv2.divide(pixels[start:end], light[start - top : end - top], dst=even[start:end], scale=PAPER)
     return even
+
+
+def _shrunk(pixels: Pixels, shrink: float) -> Pixels:
+    """The page made smaller: halved as often as it may be, for halves are averaged quickly."""
+    if shrink > 0.5:
+        return np.asarray(cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    size = round(pixels.shape[1] * shrink), round(pixels.shape[0] * shrink)
+    while shrink <= 0.5:
+        height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
+        halved = cv2.resize(pixels[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+        pixels, shrink = np.asarray(halved, dtype=np.uint8), 2 * shrink
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def _paper(small: Pixels, px_per_mm: float) -> Pixels:
