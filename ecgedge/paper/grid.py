@@ -7,12 +7,12 @@ origin). They are fitted from the clearest window outwards. No outline of a shee
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgedge.paper.comb import best_pair, best_teeth, stacked, whitened
 from ecgedge.paper.page import FloatArray, Pixels
 
 Floats = NDArray[np.float64]
@@ -44,10 +44,10 @@ LINE_CONTRAST, THICKEST = 0.03, 0.42
 FEWEST_TILES = 6
 LEAST_SHARE = 0.08
 """Share of the windows in which a grid must be seen; letters and bricks are as regular in a few."""
-COARSER = (1 / 10, 1 / 5, 1 / 4, 1 / 3, 1 / 2)
-"""Of what the clearest frequency may be a multiple: thick lines have strong multiples; five 1-mm lines make 5 mm."""
-FAINTEST = 0.03
-"""Power of coarser lines over that of the clearest: below are lines drawn a pixel off in turns."""
+LIKE_LINES = 0.35
+"""Likeness to a comb of lines that both directions of a grid must have; chance reaches it in none of N windows."""
+SURE = 0.6
+"""Likeness from which no better grid is looked for."""
 FINE_CLEARER = 2.0
 """Power of 1-mm lines over that of 5-mm lines from which the 1-mm lines are followed; thin lines alone reach 1."""
 MOST_SQUARES = 90
@@ -186,19 +186,34 @@ def _find_at(pixels: Pixels, reduced_by: int) -> Grid | None:
     work = reduce(pixels, reduced_by)
     signal = line_signal(work)
     spectra = _spectra(signal, work)
-    best: tuple[_Plane, Bools] | None = None
+    best: _Grown | None = None
     for seed in _seeds(spectra):
         grown = _grow(spectra, seed)
-        if grown is not None and (best is None or _paper(spectra, grown[1]) > _paper(spectra, best[1])):
+        if grown is not None and (best is None or grown.worth > best.worth):
             best = grown
-        if best is not None and _paper(spectra, best[1]) > ENOUGH:
+        if best is not None and best.sure:
             break
-    return None if best is None else _grid(spectra, *best, signal, work, reduced_by)
+    return None if best is None else _grid(spectra, best.plane, best.seen, signal, work, reduced_by)
 
 
-def _paper(spectra: _Spectra, seen: Bools) -> float:
+@dataclass(frozen=True, slots=True)
+class _Grown:
+    """A plane of 5-mm lines, or of 1-mm lines alone, that fits the windows in which they are seen."""
+
+    plane: _Plane
+    seen: Bools
+    likeness: float
+    """To a comb of lines, see `comb.likeness`."""
+    paper: float
     """Share of all windows that show lines on paper: bright, with thin dark lines."""
-    return float(np.where(seen, spectra.paper, 0).mean())
+
+    @property
+    def worth(self) -> float:
+        return self.likeness * self.paper
+
+    @property
+    def sure(self) -> bool:
+        return self.likeness > SURE and self.paper > ENOUGH
 
 
 def _spectra(signal: FloatArray, pixels: Pixels) -> _Spectra:
@@ -266,7 +281,7 @@ def _axes(one: Floats, other: Floats) -> tuple[Floats, Floats]:
     return (u if u[0] >= 0 else -u), (v if v[1] >= 0 else -v)
 
 
-def _grow(spectra: _Spectra, plane: _Plane) -> tuple[_Plane, Bools] | None:
+def _grow(spectra: _Spectra, plane: _Plane) -> _Grown | None:
     """Fit the plane to the windows around its origin, then to more and more of them."""
     distance = np.hypot(*(spectra.centres - plane.origin).T) / TILE_PX
     for reach, perspective in ((1.5, False), (3, True), (6, True), (np.inf, True), (np.inf, True)):
@@ -275,29 +290,72 @@ def _grow(spectra: _Spectra, plane: _Plane) -> tuple[_Plane, Bools] | None:
         if fitted is None:
             return None
         plane = fitted
-    peaks = [_peaks(spectra, np.arange(len(distance)), wanted) for wanted in plane.frequencies(spectra.centres)]
-    seen = peaks[0][1] & peaks[1][1]
-    return (plane, seen) if seen.sum() >= max(FEWEST_TILES, LEAST_SHARE * len(seen)) else None
+    seen = _seen(spectra, plane, ([1], [1]))
+    if seen.sum() < max(FEWEST_TILES, LEAST_SHARE * len(seen)):
+        return None
+    return _settle(spectra, plane, seen)
 
 
-def _fit(spectra: _Spectra, plane: _Plane, near: Ints, perspective: bool) -> _Plane | None:
+def _settle(spectra: _Spectra, plane: _Plane, seen: Bools) -> _Grown | None:
+    """The same plane, with the distance of lines that all their multiples tell, and fitted to the clearest of these."""
+    for _ in range(2):
+        tiles = np.flatnonzero(seen)
+        wanted = plane.frequencies(spectra.centres[tiles])
+        white = whitened(spectra.power[tiles])
+        stacks = stacked(white, wanted[0]), stacked(white, wanted[1])
+        across, down, like = best_pair(stacks)
+        if like < LIKE_LINES:
+            return None
+        teeth = best_teeth(stacks[0], across), best_teeth(stacks[1], down)
+        usual = [float(np.median(np.hypot(*one.T))) * TILE_PX for one in wanted]
+        scale = np.repeat([across / usual[0], down / usual[1], 1.0], 2)
+        fitted = _fit(spectra, _Plane(plane.numbers * scale, plane.origin), np.arange(len(seen)), True, teeth)
+        if fitted is None:
+            return None
+        plane, seen = fitted, _seen(spectra, fitted, teeth)
+        if seen.sum() < max(FEWEST_TILES, LEAST_SHARE * len(seen)):
+            return None
+    return _Grown(plane, seen, like, float(np.where(seen, spectra.paper, 0).mean()))
+
+
+def _seen(spectra: _Spectra, plane: _Plane, teeth: tuple[list[int], list[int]]) -> Bools:
+    """(n,) bool: windows in which lines of both directions show, by any of some multiples of each."""
+    every = np.arange(len(spectra.centres))
+    clear = [
+        np.any([_peaks(spectra, every, wanted * tooth)[1] for tooth in some], axis=0)
+        for wanted, some in zip(plane.frequencies(spectra.centres), teeth, strict=True)
+    ]
+    return np.asarray(clear[0] & clear[1])
+
+
+def _fit(
+    spectra: _Spectra,
+    plane: _Plane,
+    near: Ints,
+    perspective: bool,
+    teeth: tuple[list[int], list[int]] = ([1], [1]),
+) -> _Plane | None:
+    """The plane whose frequencies, times the teeth of each direction, are nearest to clear peaks."""
     points = spectra.centres[near]
-    (us, u_clear), (vs, v_clear) = (
-        _peaks(spectra, near, wanted, stray=2 * STRAY_BINS) for wanted in plane.frequencies(points)
-    )
-    if min(u_clear.sum(), v_clear.sum()) < 2:
+    wanted = plane.frequencies(points)
+    found = [
+        (axis, tooth, *_peaks(spectra, near, wanted[axis] * tooth, stray=2 * STRAY_BINS))
+        for axis in (0, 1)
+        for tooth in teeth[axis]
+    ]
+    if min(sum(int(clear.sum()) for axis, _, _, clear in found if axis == one) for one in (0, 1)) < 2:
         return None
     far = float(np.ptp(spectra.centres)) / 2
     unit = np.array([0.01] * 4 + [0.1 / far] * 2)[: 6 if perspective else 4]
 
     def misses(numbers: Floats) -> Floats:
         full = np.concatenate([numbers * unit, np.zeros(6 - len(unit))])
-        u, v = _Plane(full, plane.origin).frequencies(points)
-        bins = np.concatenate([(u - us)[u_clear].ravel(), (v - vs)[v_clear].ravel()]) * TILE_PX
-        return np.concatenate([bins, 0.05 * numbers[4:]])
+        now = _Plane(full, plane.origin).frequencies(points)
+        bins = [((now[axis] * tooth - peak)[clear] * TILE_PX).ravel() for axis, tooth, peak, clear in found]
+        return np.concatenate([*bins, 0.05 * numbers[4:]])
 
-    found = _least(misses, plane.numbers[: len(unit)] / unit) * unit
-    return _Plane(np.concatenate([found, np.zeros(6 - len(unit))]), plane.origin)
+    least = _least(misses, plane.numbers[: len(unit)] / unit) * unit
+    return _Plane(np.concatenate([least, np.zeros(6 - len(unit))]), plane.origin)
 
 
 def _least(misses: Callable[[Floats], Floats], numbers: Floats) -> Floats:
@@ -341,8 +399,7 @@ def _summit(left: FloatArray, middle: FloatArray, right: FloatArray) -> Floats:
 def _grid(spectra: _Spectra, plane: _Plane, seen: Bools, signal: FloatArray, work: Pixels, reduced_by: int) -> Grid:
     tiles = np.flatnonzero(seen)
     points = spectra.centres[tiles]
-    times = _same_distance(plane, [_coarsest(spectra, tiles, wanted) for wanted in plane.frequencies(points)])
-    to_lines = np.diag([times[0], times[1], 1]) @ plane.homography()
+    to_lines = plane.homography()
     lines = cv2.perspectiveTransform(points[None], to_lines)[0]
     square_mm = 1.0 if float(np.ptp(lines, axis=0).max()) > MOST_SQUARES else 5.0
     line_mm = 1.0 if square_mm == 1 or _fine_lines_clearer(spectra, tiles, to_lines) else 5.0
@@ -372,25 +429,3 @@ def _power(spectra: _Spectra, tiles: Ints, wanted: Floats) -> FloatArray:
     column, row = np.rint(turned).astype(int).T
     shown = (column <= TILE_PX // 2) & (np.abs(row) <= TILE_PX // 2)
     return np.where(shown, spectra.power[tiles, row % TILE_PX, np.minimum(column, TILE_PX // 2)], 0)
-
-
-def _coarsest(spectra: _Spectra, tiles: Ints, wanted: Floats) -> list[float]:
-    """Of which of COARSER, and 1, times the wanted frequency there are lines as well."""
-    times = []
-    usual = float(np.mean(_power(spectra, tiles, wanted)))
-    for share in COARSER:
-        slow = np.hypot(*wanted.T) * share * TILE_PX > 2.5
-        if slow.sum() < FEWEST_TILES or _peaks(spectra, tiles[slow], wanted[slow] * share)[1].mean() < 0.25:
-            continue
-        if float(np.mean(_power(spectra, tiles[slow], wanted[slow] * share))) > FAINTEST * usual:
-            times.append(share)
-    return [*times, 1.0]
-
-
-def _same_distance(plane: _Plane, times: list[list[float]]) -> tuple[float, float]:
-    """The coarsest multiples with which squares are most nearly square, as no camera makes 1 : 2 of them."""
-    across, down = (np.hypot(*row) for row in plane.numbers[:4].reshape(2, 2))
-    choices = [(abs(np.log(across * u / (down * v))), u, v) for u, v in product(*times)]
-    square = [choice for choice in choices if choice[0] < np.log(1.6)] or choices
-    _, u, v = min(square, key=lambda choice: choice[1] * choice[2])
-    return u, v
