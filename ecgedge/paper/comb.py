@@ -9,11 +9,9 @@ from functools import cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ecgedge.paper.page import FloatArray
-
-Floats = NDArray[np.float64]
+from ecgedge.paper.spectra import Floats
 
 BINS = np.arange(2.6, 61.0, 0.125)
 """Frequencies looked at, bins of a window: below, its own bell drowns lines; above, frequencies are mirrored."""
@@ -25,6 +23,8 @@ SLOPE_BINS = 13.0
 """What changes more slowly than over this is no line."""
 ASKEW = 0.2
 """By how much squares usually seem longer one way (natural logarithm): a tilt of 35 degrees."""
+HIGHEST = 2.0
+"""Power over its surroundings (natural logarithm) that is as sure as any higher: strong 1-mm lines leave 5-mm lines."""
 BEST_TEETH = 3
 
 
@@ -70,7 +70,7 @@ def stacked(white: FloatArray, wanted: Floats) -> Floats:
 
 def likeness(stack: Floats) -> Floats:
     """How much a stack resembles the comb of each of BASES: correlation, (len(BASES),) float64."""
-    level = _level(stack[None])[0]
+    level = np.clip(_level(stack[None])[0], -HIGHEST, HIGHEST)
     length = np.linalg.norm(level)
     return np.asarray(_combs() @ level / max(float(length), 1e-9))
 

@@ -8,6 +8,10 @@ from hypothesis import strategies as st
 
 from ecgedge.paper.bend import follow_lines
 from ecgedge.paper.grid import find_grid, line_signal, reduce
+from ecgedge.paper.simulated.camera import photograph
+from ecgedge.paper.simulated.drawing import draw_page
+from ecgedge.paper.simulated.scenes import STRENGTHS
+from ecgedge.paper.simulated.twelve_leads import simulate_twelve_leads
 from tests.paper.grid_pictures import TILTED, photo
 
 
@@ -25,6 +29,20 @@ def test_fine_lines_do_not_change_the_scale() -> None:
     coarse, fine = (find_grid(photo(TILTED, fine=fine)[0]) for fine in (False, True))
     assert coarse is not None and fine is not None
     assert coarse.size_mm() == pytest.approx(fine.size_mm(), rel=0.1)
+
+
+def test_strong_multiples_do_not_change_the_scale() -> None:
+    """A coarse grid of thin dark lines under curves: its 2.5-mm multiple is the clearest frequency of all."""
+    drawn = draw_page(simulate_twelve_leads(seed=20036), layout="6x2", seed=20036, px_per_mm=6.0)
+    shot = photograph(
+        drawn.pixels, px_per_mm=drawn.px_per_mm, seed=20036, strength=STRENGTHS["moderate"], size_px=(2000, 1500)
+    )
+    grid = find_grid(shot.picture.pixels)
+    assert grid is not None
+    points = np.array([[300, 300], [1500, 300], [1500, 900], [300, 900]], dtype=np.float32)
+    seen = cv2.perspectiveTransform(shot.to_photo(points)[None].astype(np.float64), grid.to_mm)[0]
+    sides = np.hypot(*(np.roll(seen, -1, axis=0) - seen).T)
+    assert sides == pytest.approx([200, 100, 200, 100], rel=0.02)
 
 
 @settings(max_examples=3, deadline=None)
