@@ -12,32 +12,39 @@ from importlib import resources
 
 import cv2
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ecgedge.paper.layouts import LEADS
-from ecgedge.paper.page import FloatArray
+from ecgedge.paper.page import FloatArray, Pixels
 from ecgedge.paper.pulses import Pulse
 from ecgedge.paper.separators import Separator
 from ecgedge.paper.small_ink import PX_PER_MM, SmallInk
 
 CELL_PX, CAP_PX, PAD_PX = (32, 100), 24, 4
 """Height and width of a template, height of its capitals, and the margin on the left and at the bottom."""
-N_FONTS = 8
+N_FONTS = 9
 BASIC_FONTS = (0, 2, 3)
 """Serif, sans serif and bold: they tell the size, the other fonts are tried at it."""
-CAPS_MM = (2.0, 2.3, 2.55, 2.8, 3.1, 3.5, 4.0)
-"""Heights of capitals tried: 8 to 16 points."""
+N_FINALISTS = 7
+"""Fonts and sizes that are weighed closely."""
+CAPS_MM = (1.75, 2.0, 2.3, 2.55, 2.8, 3.1, 3.5, 4.0)
+"""Heights of capitals tried: 7 to 16 points."""
+PALEST = 0.25
+"""Letters have at least this share of the ink of perfect print."""
+BETWEEN = (0.94, 1.06)
+"""Shares of the best of them tried last."""
 AROUND_MM = (3.0, 5.0, 12.0, 10.0)
 """Names stand at most this far to the left, to the right, above and below of their lead's beginning."""
 TALL, INKED = 1.3, 128
 """Upright ink this many times as high as a capital is no part of a letter; darkness, of 255, that makes ink."""
-SHIFT_PX = 1
-"""Play of a single name around the place voted for."""
-STRIP_SHIFT_PX = (2, 8)
+SHIFT_PX = 6
+"""Play of a single name around the place voted for: bent paper that is not flattened to the last is 1.5 mm off."""
+STRIP_SHIFT_PX = (6, 8)
 """A rhythm strip's name may stand elsewhere: play to the side, and up and down (2 mm: seen on prints)."""
 SHIFT_COST = 0.1
-"""Log likelihood lost per square of the pixels that a strip's name stands higher or lower than the other names."""
+"""Log likelihood lost per square of the pixels that a name stands off the place that the names have together."""
+VOTE_COST = 0.008
+"""Correlation lost the same way: 0.2 for a name that is 5 px off."""
 MISS, EXTRA, EXTRA_LIMIT = 1.0, 0.6, 0.8
 """Cost of a letter's ink that is missing; of ink where it has none, which may be the curve; the most that counts."""
 
@@ -93,7 +100,7 @@ class Style:
     dy_px: int
     """From the row's level to the top of the template, working scale."""
     support: float
-    """0 to 1: mean correlation of the names expected with what is written; below 0.3 there are none."""
+    """0 to 1: mean correlation of the names expected with what is written; below 0.4 there are none."""
 
     @property
     def left_mm(self) -> float:
@@ -108,16 +115,22 @@ class Style:
 
 
 @cache
-def _templates(font: int, cap_mm: float) -> FloatArray:
-    """(12, height, width) float32, 0 to 1: the names at the working scale."""
+def _atlas() -> Pixels:
+    """(9 x 32, 12 x 100) uint8: names in all fonts."""
     name = resources.files("ecgedge.paper").joinpath("lead_names.png")
     atlas = cv2.imdecode(np.frombuffer(name.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
     if atlas is None:
         raise ValueError("lead_names.png does not decode: install ecgedge again")
+    return np.asarray(atlas, dtype=np.uint8)
+
+
+@cache
+def _templates(font: int, cap_mm: float) -> FloatArray:
+    """(12, height, width) float32, 0 to 1: the names at the working scale."""
     height, width = CELL_PX
     scale = cap_mm * PX_PER_MM / CAP_PX
     size = round(width * scale), round(height * scale)
-    row = atlas[font * height : (font + 1) * height]
+    row = _atlas()[font * height : (font + 1) * height]
     words = [cv2.resize(row[:, k * width : (k + 1) * width], size, interpolation=cv2.INTER_AREA) for k in range(12)]
     stack = np.stack(words).astype(np.float32) / 255
     used = np.flatnonzero(stack.max(axis=(0, 1)) > 0.1)[-1] + 3
@@ -137,7 +150,7 @@ def read_lead_names(
 
     Returns
     -------
-    One LeadName per site, in their order, and the style. With a support below 0.3 the names mean nothing.
+    One LeadName per site, in their order, and the style. With a support below 0.4 the names mean nothing.
     """
     canvas = _Canvas(small, separators, pulses)
     style = _style(canvas, [site for site in sites if site.expected in LEADS])
@@ -208,7 +221,10 @@ def _style(canvas: _Canvas, sites: Sequence[Site]) -> Style:
     tried += [_vote(canvas, sites, font, cap_mm) for font in others for cap_mm in sorted(sizes)]
     tried.sort(key=lambda style: style.support)
     finalists = [style for font in range(N_FONTS) for style in [s for s in tried if s.font == font][-2:]]
-    return max(finalists, key=lambda style: style.support * _explained(canvas, sites, style))
+    finalists = sorted(finalists, key=lambda style: style.support)[-N_FINALISTS:]
+    first = max(finalists, key=lambda style: style.support * _explained(canvas, sites, style))
+    between = [_vote(canvas, sites, first.font, first.cap_mm * share) for share in BETWEEN]
+    return max((first, *between), key=lambda style: style.support * _explained(canvas, sites, style))
 
 
 def _explained(canvas: _Canvas, sites: Sequence[Site], style: Style) -> float:
@@ -218,9 +234,9 @@ def _explained(canvas: _Canvas, sites: Sequence[Site], style: Style) -> float:
     found = []
     for site in sites:
         word = words[LEADS.index(site.expected)]
-        dark, counts = _surroundings(canvas, site, style, words.shape[1:], level, (SHIFT_PX, SHIFT_PX))
-        gain = _cost(np.zeros_like(word), dark, counts) - _cost(word, dark, counts)
-        found.append(max(0.0, float(gain.max() / (word * word).sum())))
+        dark, counts = _surroundings(canvas, site, style, word.shape, level)
+        gain, _ = _placed(word, dark, counts)
+        found.append(max(0.0, gain / float((word * word).sum())))
     return float(np.mean(found)) if found else 0.0
 
 
@@ -228,19 +244,35 @@ def _vote(canvas: _Canvas, sites: Sequence[Site], font: int, cap_mm: float) -> S
     words = _templates(font, cap_mm)
     left, right, above, below = (round(mm * PX_PER_MM) for mm in AROUND_MM)
     baseline = words.shape[1] - round(PAD_PX * cap_mm * PX_PER_MM / CAP_PX)
-    total = np.zeros((above + below + 1, left + right + 1), np.float32)
-    for site in sites:
+    maps = np.zeros((len(sites), above + below + 1, left + right + 1), np.float32)
+    for found, site in zip(maps, sites, strict=True):
         word = _tight(words[LEADS.index(site.expected)])
         y, x = canvas.at(site)
         top = y - above - baseline
         window = canvas.darkness[
-            max(0, top) : top + len(total) + word.shape[0] - 1, x - left : x + right + word.shape[1]
+            max(0, top) : top + len(found) + word.shape[0] - 1, x - left : x + right + word.shape[1]
         ]
         match = cv2.matchTemplate(window, word, cv2.TM_CCOEFF_NORMED)
-        total[-match.shape[0] :, : match.shape[1]] += np.maximum(match, 0)
+        ink = cv2.boxFilter(window, -1, word.shape[::-1], anchor=(0, 0), normalize=False)
+        written = ink[: match.shape[0], : match.shape[1]] >= PALEST * word.sum()  # blank paper correlates at random
+        found[-match.shape[0] :, : match.shape[1]] = np.maximum(match, 0) * written
+    total = _with_play(maps).sum(axis=0)
     row, column = np.unravel_index(int(total.argmax()), total.shape)
     support = float(total[row, column]) / max(1, len(sites))
     return Style(font, cap_mm, int(column) - left, int(row) - above - baseline, support)
+
+
+def _with_play(maps: FloatArray) -> FloatArray:
+    """(n, height, width) of each place the best of the places around it, less what the way there costs."""
+    for axis in (1, 2):
+        ahead = np.moveaxis(maps, axis, 0)
+        best = ahead.copy()
+        for step in range(1, SHIFT_PX + 1):
+            lost = np.float32(VOTE_COST * step * step)
+            np.maximum(best[step:], ahead[:-step] - lost, out=best[step:])
+            np.maximum(best[:-step], ahead[step:] - lost, out=best[:-step])
+        maps = np.moveaxis(best, 0, axis)
+    return maps
 
 
 def _tight(word: FloatArray) -> FloatArray:
@@ -254,62 +286,83 @@ def _letter_level(canvas: _Canvas, sites: Sequence[Site], style: Style, words: F
     for site in sites:
         if site.expected in LEADS:
             word = words[LEADS.index(site.expected)]
-            patch = _patches(canvas.darkness, canvas, site, style, word.shape, (0, 0))[0]
-            levels.append(float((patch * word).sum() / (word * word).sum()))
+            around = _around(canvas.darkness, canvas, site, style, word.shape)
+            levels.append(float(cv2.matchTemplate(around, word, cv2.TM_CCORR).max() / (word * word).sum()))
     return float(np.clip(np.median(levels), 0.3, 1.0)) if levels else 1.0
 
 
-def _patches(
-    array: FloatArray, canvas: _Canvas, site: Site, style: Style, shape: tuple[int, ...], play: tuple[int, int]
-) -> FloatArray:
-    """(n_shifts, height, width): the canvas around a site, shifted by up to `play` px to the side, and up and down."""
-    y, x = canvas.at(site)
-    top, left, (side, upright) = y + style.dy_px, x + style.dx_px, play
-    part = array[top - upright : top + upright + shape[0], left - side : left + side + shape[1]]
-    windows = sliding_window_view(part, (shape[0], shape[1]))
-    return windows.reshape(-1, shape[0], shape[1])
+def _play(site: Site) -> tuple[int, int]:
+    """How far a name may stand off, to the side, and up and down."""
+    return (SHIFT_PX, SHIFT_PX) if site.expected in LEADS else STRIP_SHIFT_PX
+
+
+def _around(array: FloatArray, canvas: _Canvas, site: Site, style: Style, shape: tuple[int, ...]) -> FloatArray:
+    """The canvas where a site's name stands, and as far around as it has play."""
+    (y, x), (side, upright) = canvas.at(site), _play(site)
+    top, left = y + style.dy_px - upright, x + style.dx_px - side
+    return array[top : top + shape[0] + 2 * upright, left : left + shape[1] + 2 * side]
 
 
 def _surroundings(
-    canvas: _Canvas, site: Site, style: Style, shape: tuple[int, ...], level: float, play: tuple[int, int]
+    canvas: _Canvas, site: Site, style: Style, shape: tuple[int, ...], level: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Darkness around a site relative to that of letters, and what of it counts; both (n_shifts, height, width)."""
-    dark = _patches(canvas.darkness, canvas, site, style, shape, play)
-    return np.minimum(dark / np.float32(level), np.float32(1)), _patches(
-        canvas.counts, canvas, site, style, shape, play
-    )
+    """Darkness around a site relative to that of letters, and what of it counts."""
+    dark = _around(canvas.darkness, canvas, site, style, shape)
+    return np.minimum(dark / np.float32(level), np.float32(1)), _around(canvas.counts, canvas, site, style, shape)
+
+
+def _placed(word: FloatArray, dark: FloatArray, counts: FloatArray) -> tuple[float, tuple[int, int]]:
+    """Log likelihood of a word against nothing being written, where it fits best; and row and column of that place.
+
+    The place is found as if all letters were fully black or white: then the costs are sums of products.
+    """
+    pale = np.minimum(dark, np.float32(EXTRA_LIMIT))
+    cubed = word * word * word
+    nowhere = cubed.sum() if counts.all() else cv2.matchTemplate(counts, cubed, cv2.TM_CCORR)
+    black = cv2.matchTemplate(dark * counts, word * word, cv2.TM_CCORR)
+    beside = cv2.matchTemplate((EXTRA * pale * pale - MISS * dark * dark) * counts, word, cv2.TM_CCORR)
+    gain = np.asarray(2 * black + beside - nowhere, dtype=np.float32)
+    lost = _way(gain.shape[0])[:, None] + _way(gain.shape[1])[None]
+    row, column = divmod(int((gain - lost).argmax()), gain.shape[1])
+    here = slice(row, row + word.shape[0]), slice(column, column + word.shape[1])
+    won = _cost(np.zeros_like(word), dark[here], counts[here]) - _cost(word, dark[here], counts[here])
+    return won - float(lost[row, column]), (row, column)
+
+
+def _way(n_places: int) -> FloatArray:
+    """Cost of each place on the way across the middle one."""
+    steps = np.arange(n_places, dtype=np.float32) - n_places // 2
+    return np.float32(SHIFT_COST) * steps * steps
 
 
 def _read(canvas: _Canvas, site: Site, style: Style, words: FloatArray, level: float) -> LeadName:
     """The site compared with all names."""
-    side, upright = (SHIFT_PX, SHIFT_PX) if site.expected in LEADS else STRIP_SHIFT_PX
-    shape = words.shape[1:]
-    dark, counts = _surroundings(canvas, site, style, shape, level, (side, upright))
-    cost = np.stack([_cost(word, dark, counts) for word in (*words, np.zeros_like(words[0]))])
-    scores = cost[-1] - cost[:-1]
-    steps = np.arange(scores.shape[1]) // (2 * side + 1) - upright
-    scores -= np.float32(SHIFT_COST) * (steps**2) * (upright > SHIFT_PX)
-    places = scores.argmax(axis=1)
-    read = int(scores.max(axis=1).argmax())
+    side, upright = _play(site)
+    dark, counts = _surroundings(canvas, site, style, words.shape[1:], level)
+    placed = [_placed(word, dark, counts) for word in words]
+    scores = np.array([gain for gain, _ in placed], dtype=np.float32)
+    read = int(scores.argmax())
     meant = LEADS.index(site.expected) if site.expected in LEADS else read
-    down, across = divmod(int(places[meant]), 2 * side + 1)
     y, x = canvas.at(site)
-    top = y + style.dy_px + down - upright - canvas.MARGIN_PX
-    left = x + style.dx_px + across - side - canvas.MARGIN_PX
+    top = y + style.dy_px + placed[meant][1][0] - upright - canvas.MARGIN_PX
+    left = x + style.dx_px + placed[meant][1][1] - side - canvas.MARGIN_PX
     left_px, top_px, glyph = _on_page(words[meant], canvas.small, left, top)
-    most = [
-        float((EXTRA * np.minimum(w, EXTRA_LIMIT) ** 2 * counts[k]).sum()) for w, k in zip(words, places, strict=True)
-    ]
-    best = scores.max(axis=1).astype(np.float32)
-    attainable = np.array(most, dtype=np.float32)
-    return LeadName(LEADS[read], site.row, site.column, left_px, top_px, glyph, best, attainable)
+    attainable = np.array([_perfect(word, counts, place) for word, (_, place) in zip(words, placed, strict=True)])
+    return LeadName(LEADS[read], site.row, site.column, left_px, top_px, glyph, scores, attainable.astype(np.float32))
 
 
-def _cost(word: FloatArray, dark: FloatArray, counts: FloatArray) -> FloatArray:
-    """(n_shifts,) how badly a word explains each patch."""
+def _perfect(word: FloatArray, counts: FloatArray, place: tuple[int, int]) -> float:
+    """Log likelihood of a word that is printed perfectly at a place."""
+    row, column = place
+    counted = counts[row : row + word.shape[0], column : column + word.shape[1]]
+    return float((EXTRA * np.minimum(word, EXTRA_LIMIT) ** 2 * counted).sum())
+
+
+def _cost(word: FloatArray, dark: FloatArray, counts: FloatArray) -> float:
+    """How badly a word explains a patch of the same shape."""
     missing = np.maximum(word - dark, 0)
     extra = np.minimum(np.maximum(dark - word, 0), EXTRA_LIMIT)
-    return np.asarray(((MISS * missing**2 + EXTRA * extra**2) * counts).sum(axis=(1, 2)), dtype=np.float32)
+    return float(((MISS * missing**2 + EXTRA * extra**2) * counts).sum())
 
 
 def _on_page(word: FloatArray, small: SmallInk, left: int, top: int) -> tuple[int, int, NDArray[np.bool_]]:

@@ -98,6 +98,21 @@ def test_a_scale_that_makes_pulses_of_an_unusual_height_is_refused() -> None:
         match(page.pixels, PX_PER_MM * 1.25)
 
 
+def test_a_strip_whose_name_stands_to_the_left_is_not_taken_for_another_lead() -> None:
+    page = drawn("3x4+1-ticks")
+    pixels = page.pixels.copy()
+    strip = next(curve for curve in page.curves if curve.strip)
+    left, top, right, bottom = (
+        round(edge) for box in page.boxes if box.kind == "name" and box.row == strip.row for edge in box.box_px
+    )
+    word = pixels[top : bottom + 1, left - 1 : right + 2].copy()
+    pixels[top : bottom + 1, left - 1 : right + 2] = np.median(pixels.reshape(-1, 3), axis=0)
+    off_px = round(1.2 * PX_PER_MM)
+    pixels[top : bottom + 1, left - 1 - off_px : right + 2 - off_px] = word
+
+    assert [span.lead for span in match(pixels).rows[strip.row]] == [strip.lead]
+
+
 def test_a_strip_without_a_name_and_like_no_lead_is_left_out() -> None:
     page = drawn("3x4+1-ticks")
     pixels = page.pixels.copy()
