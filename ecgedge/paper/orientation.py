@@ -39,7 +39,8 @@ def find_orientation(pixels: Pixels, *, px_per_mm: float) -> Orientation:
     """Which way up a page is.
 
     Pulses decide where there are enough of them. They stand at the start of their rows on most prints; where they are
-    seen at the end the page may be mirrored, and its lead names are read both ways. Without pulses the names decide.
+    seen at the end and the lead names can be read in the mirror only, the page is mirrored. Without pulses the names
+    decide.
 
     Parameters
     ----------
@@ -66,8 +67,14 @@ def _by_pulses(ink: Ink, turn_deg: int, boxes: tuple[Pulse, ...], px_per_mm: flo
     """The turn in which pulses stand upright; where they stand at the end of the rows, perhaps mirrored."""
     turned = _turned(ink, turn_deg)
     at_end = np.median([box.left_px for box in boxes]) > turned.mask.shape[1] / 2
-    mirrored = bool(at_end) and _names(_mirrored(turned), px_per_mm) > _names(turned, px_per_mm)
+    mirrored = bool(at_end) and _reads_mirrored(turned, px_per_mm)
     return Orientation(turn_deg, mirrored, 1.0 - 0.5 ** len(boxes))
+
+
+def _reads_mirrored(ink: Ink, px_per_mm: float) -> bool:
+    """Whether lead names can be read in the mirror, and not as they are; where neither can, nothing tells."""
+    sure = _names(_mirrored(ink), px_per_mm)
+    return sure > SURE and sure > _names(ink, px_per_mm)
 
 
 def _by_names(ink: Ink, px_per_mm: float) -> Orientation:

@@ -1,5 +1,7 @@
 """Pages that lie on their side, upside down or mirrored are told; blank ones are left as they are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -43,6 +45,20 @@ def test_a_scan_is_put_upright(turned_deg: int) -> None:
     found = find_orientation(laid(pixels, turned_deg, mirrored=False), px_per_mm=px_per_mm)
 
     assert (found.turned_deg, found.mirrored) == (turned_deg, False)
+
+
+def test_pulses_at_the_end_of_the_rows_alone_make_no_page_mirrored() -> None:
+    style = replace(like_ecg_images(2), pulse="end", left_mm=12.0)
+    page = draw_page(simulate_twelve_leads(10.0, seed=2), layout="6x2", seed=2, style=style, px_per_mm=4.0)
+    pixels = page.pixels.copy()
+    for box in page.boxes:
+        if box.kind == "name":
+            left, top, right, bottom = (round(edge) for edge in box.box_px)
+            pixels[top - 1 : bottom + 2, left - 1 : right + 2] = np.median(pixels.reshape(-1, 3), axis=0)
+
+    for shown in (page.pixels, pixels):
+        found = find_orientation(shown, px_per_mm=4.0)
+        assert (found.turned_deg, found.mirrored) == (0, False)
 
 
 def test_nothing_is_said_of_a_blank_page() -> None:
