@@ -50,7 +50,7 @@ def digitise(picture: Picture) -> Digitised:
     page = find_page(picture)
     require_quality(page.quality, name=page.name)
     traces = read_traces(page)
-    require_one_page(picture, page, read=lambda other: read_traces(find_page(other)))
+    require_one_page(picture, page)
     return Digitised(page, traces)
 
 

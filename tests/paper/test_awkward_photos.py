@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import cv2
 import numpy as np
 import pytest
 
@@ -9,14 +10,13 @@ from ecgedge.digitise import Digitised, digitise, recording_of
 from ecgedge.errors import InputError
 from ecgedge.pages import find_page
 from ecgedge.paper.agreement import agreement
-from ecgedge.paper.page import Picture, Pixels, Traces
+from ecgedge.paper.page import Picture, Pixels
 from ecgedge.paper.second_page import require_one_page
 from ecgedge.paper.simulated.camera import photograph
 from ecgedge.paper.simulated.drawing import DrawnPage, draw_page
 from ecgedge.paper.simulated.page_style import like_photos
 from ecgedge.paper.simulated.scenes import STRENGTHS
 from ecgedge.paper.simulated.twelve_leads import simulate_twelve_leads
-from ecgedge.traces import read_traces
 
 PX_PER_MM = 5.0
 LEAST_CORRELATION = 0.8  # of a lead that is answered
@@ -41,10 +41,6 @@ def photo(seed: int = 0, turned_deg: int = 0, cut: float = 0.0, screen: bool = F
         screen=screen,
     )
     return shot.picture.pixels
-
-
-def read_page(picture: Picture) -> Traces:
-    return read_traces(find_page(picture))
 
 
 def require_right(found: Digitised) -> None:
@@ -90,13 +86,31 @@ def test_a_page_cut_by_the_frame(side: str, part: float) -> None:
 def test_a_second_page_in_the_picture_is_refused(axis: int) -> None:
     picture = Picture(np.concatenate([photo(0), photo(1)], axis=axis), "ward.jpg")
     with pytest.raises(InputError, match=r"^ward\.jpg: a second page beside the first; photograph one"):
-        require_one_page(picture, find_page(picture), read=read_page)
+        require_one_page(picture, find_page(picture))
+
+
+def on_a_table(seed: int, table: Pixels, *, left: int, top: int, width: int) -> None:
+    """Lay a page flat on a table."""
+    page = drawn(seed).pixels
+    height = round(width * page.shape[0] / page.shape[1])
+    small = cv2.resize(page, (width, height), interpolation=cv2.INTER_AREA)
+    table[top : top + height, left : left + width] = cv2.convertScaleAbs(small, alpha=0.85)
+
+
+def test_two_pages_on_one_table_are_refused_though_one_grid_seems_to_cover_both() -> None:
+    table = np.full((2200, 1700, 3), (70, 90, 120), np.uint8)
+    table += np.random.default_rng(0).integers(0, 12, table.shape, dtype=np.uint8)
+    on_a_table(0, table, left=190, top=20, width=1350)
+    assert digitise(Picture(table.copy())).traces.layout == "3x4+1-ticks"
+    on_a_table(1, table, left=205, top=1090, width=1350)
+    with pytest.raises(InputError, match=r"^ward\.jpg: a second page beside the first; photograph one"):
+        digitise(Picture(table, "ward.jpg"))
 
 
 def test_a_page_alone_on_a_large_table_is_not_two() -> None:
     whole = photo()
     wide = Picture(np.concatenate([np.full_like(whole, 90), whole], axis=1))
-    require_one_page(wide, find_page(wide), read=read_page)
+    require_one_page(wide, find_page(wide))
 
 
 def test_a_page_on_a_screen() -> None:
