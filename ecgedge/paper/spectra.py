@@ -21,6 +21,12 @@ STRAY_BINS = 0.7
 """How far from its predicted place a peak may lie, in bins of the transform of a window."""
 LINE_CONTRAST, THICKEST = 0.03, 0.42
 """Pixels darker than their surroundings by this are lines; on checked cloth they are half of all."""
+LOCAL_PX = 63
+"""Side of the surroundings, of the reduced picture, in which faint lines are weighed against faint ones."""
+LIMIT = 0.5
+"""Of the usual signal thereabouts, beyond which darker counts no more: curves are few, but dark as ten faint lines."""
+USUAL_MOST, USUAL_LEAST = 0.05, 0.002
+"""What a curve adds to the usual signal, and what blank paper has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +41,24 @@ class Spectra:
     """(n,) float64, 0 to 1: whether a window is bright, as paper is, and its dark lines are thin."""
 
 
-def spectra_of(signal: FloatArray, pixels: Pixels) -> Spectra:
+def limited(signal: FloatArray) -> FloatArray:
+    """The signal in units of its usual size nearby, and none much stronger than that."""
+    usual = cv2.blur(np.minimum(np.abs(signal), np.float32(USUAL_MOST)), (LOCAL_PX, LOCAL_PX)) + np.float32(USUAL_LEAST)
+    return np.asarray(np.clip(signal / usual, -LIMIT, LIMIT), dtype=np.float32)
+
+
+def spectra_of(signal: FloatArray, pixels: Pixels, *, faint: bool = False) -> Spectra:
+    """Spectra of windows over the whole picture; for `faint` lines, with curves that count no more than these."""
+    lines = limited(signal) if faint else signal
     height, width = signal.shape
     step = max(TILE_PX // 2, round((height * width / MOST_TILES) ** 0.5))
     rows, columns = (np.arange(0, side - TILE_PX + 1, step) for side in (height, width))
-    windows = np.lib.stride_tricks.sliding_window_view(signal, (TILE_PX, TILE_PX))[::step, ::step]
+    windows = np.lib.stride_tricks.sliding_window_view(lines, (TILE_PX, TILE_PX))[::step, ::step]
     bell = np.hanning(TILE_PX + 2)[1:-1].astype(np.float32)
     tiles = windows.reshape(-1, TILE_PX, TILE_PX) * np.outer(bell, bell)
     power = _powers(tiles)
     power[:, :2, :2] = power[:, -1:, :2] = 0
-    power /= power.sum((1, 2), keepdims=True) + np.float32(1e-6)
+    power /= np.asarray(power.sum((1, 2), keepdims=True) + np.float32(1e-6), dtype=np.float32)
     down, right = np.meshgrid(rows + (TILE_PX - 1) / 2, columns + (TILE_PX - 1) / 2, indexing="ij")
     lines = cv2.integral((signal > LINE_CONTRAST).view(np.uint8))
     upper, lower = lines[rows], lines[rows + TILE_PX]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ecgedge.paper.grid import Floats, Grid, ink_signal
 from ecgedge.paper.page import FloatArray
+from ecgedge.paper.spectra import limited
 from ecgedge.paper.surface import Shifts, Surface, Window, draw
 
 Complexes = NDArray[np.complex64]
@@ -32,13 +33,6 @@ NEAR_MM = 1.25
 """Once lines are known to half of this, ink farther from them is no longer looked at."""
 INK_DARKER = 1.6
 """Darker than a line by this factor is a curve or a letter: drawn black and twice as wide, they are so by 2 or more."""
-
-LOCAL_PX = 63
-"""Side of the surroundings, of the reduced picture, in which faint lines are weighed against faint ones."""
-LIMIT = 0.5
-"""Of the usual signal thereabouts, beyond which darker counts no more: curves are few, but dark as ten faint lines."""
-USUAL_MOST, USUAL_LEAST = 0.05, 0.002
-"""What a curve adds to the usual signal, and what blank paper has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +93,7 @@ def squares_of(grid: Grid) -> Squares:
     window = Window(left, top, columns * px, rows * px, px / grid.line_mm)
     coarser = Surface(grid.to_mm).of_reduced(grid.reduced_by).px_per_mm(window) / window.px_per_mm
     return Squares(
-        _softened(_limited(grid.signal), coarser),
+        _softened(limited(grid.signal), coarser),
         _softened(ink_signal(grid.reduced), coarser),
         window,
         grid.line_mm,
@@ -126,12 +120,6 @@ def look(squares: Squares, surface: Surface, *, near_only: bool = False) -> Look
         near = _coefficients(lines, _wave(squares.px, NEAR_MM / squares.line_mm), between=True)
         means = tuple(_blur(one * (weight > 0), FINE_SPREAD) for one in near)
     return Look(np.stack([_phase(mean) for mean in means], -1), weight)
-
-
-def _limited(signal: FloatArray) -> FloatArray:
-    """The signal in units of its usual size nearby, and none much stronger than that."""
-    usual = cv2.blur(np.minimum(np.abs(signal), np.float32(USUAL_MOST)), (LOCAL_PX, LOCAL_PX)) + np.float32(USUAL_LEAST)
-    return np.asarray(np.clip(signal / usual, -LIMIT, LIMIT), dtype=np.float32)
 
 
 def _softened(signal: FloatArray, px: float) -> FloatArray:

@@ -119,3 +119,14 @@ def test_curves_count_no_more_than_faint_lines() -> None:
     assert with_curve[rows].max() <= 1.05 * plain.max()
     away = np.delete(np.arange(len(plain)), np.arange(rows.start - 40, rows.stop + 40))
     assert np.abs(with_curve - plain)[away].max() < 0.01
+
+
+def test_a_faint_grid_far_from_the_camera_is_found_under_curves() -> None:
+    """Where no window shows its lines beside the curves, curves count no more than these."""
+    drawn = draw_page(simulate_twelve_leads(seed=20000), layout="3x4+1", seed=20000)
+    shot = photograph(
+        drawn.pixels, px_per_mm=drawn.px_per_mm, seed=20000, strength=STRENGTHS["moderate"], turned_deg=270
+    )
+    grid = find_grid(shot.picture.pixels)
+    assert grid is not None
+    assert sorted(grid.size_mm()) == pytest.approx([235, 310], abs=60)
