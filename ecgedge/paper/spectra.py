@@ -49,16 +49,16 @@ def limited(signal: FloatArray) -> FloatArray:
 
 def spectra_of(signal: FloatArray, pixels: Pixels, *, faint: bool = False) -> Spectra:
     """Spectra of windows over the whole picture; for `faint` lines, with curves that count no more than these."""
-    lines = limited(signal) if faint else signal
+    looked_at = limited(signal) if faint else signal
     height, width = signal.shape
     step = max(TILE_PX // 2, round((height * width / MOST_TILES) ** 0.5))
     rows, columns = (np.arange(0, side - TILE_PX + 1, step) for side in (height, width))
-    windows = np.lib.stride_tricks.sliding_window_view(lines, (TILE_PX, TILE_PX))[::step, ::step]
+    windows = np.lib.stride_tricks.sliding_window_view(looked_at, (TILE_PX, TILE_PX))[::step, ::step]
     bell = np.hanning(TILE_PX + 2)[1:-1].astype(np.float32)
     tiles = windows.reshape(-1, TILE_PX, TILE_PX) * np.outer(bell, bell)
     power = _powers(tiles)
     power[:, :2, :2] = power[:, -1:, :2] = 0
-    power /= np.asarray(power.sum((1, 2), keepdims=True) + np.float32(1e-6), dtype=np.float32)
+    power /= power.sum((1, 2), keepdims=True) + np.float32(1e-6)
     down, right = np.meshgrid(rows + (TILE_PX - 1) / 2, columns + (TILE_PX - 1) / 2, indexing="ij")
     lines = cv2.integral((signal > LINE_CONTRAST).view(np.uint8))
     upper, lower = lines[rows], lines[rows + TILE_PX]
