@@ -19,6 +19,8 @@ MOST_PX_PER_MM = 8.0
 """200 dpi: finer shows no more of a curve 0.3 mm wide."""
 LOOK_PX_PER_MM = 4.0
 """Scale at which it is seen which way is up."""
+LEAST_SHEET_MM, LEAST_PX_PER_MM = 30.0, 0.5
+"""A sheet smaller or coarser than this is none: its edges, or the surface, were misread."""
 AROUND_MM = 6.0
 """Kept around the printed squares on sides where the sheet's edge is not seen."""
 
@@ -49,7 +51,7 @@ def leave_flat(picture: Picture, grid: Grid) -> Page:
 
 def flatten(picture: Picture, grid: Grid, bent: Bent, sheet: Sheet) -> Page:
     """A photographed page drawn flat from the full-size pixels."""
-    window = _upright(_window(bent, sheet), grid, bent, sheet, picture.name)
+    window = _upright(_window(bent, sheet, picture.name), grid, bent, sheet, picture.name)
     map_px = bent.surface.to_picture(window.lattice_mm(STEP_PX))
     flat = remove_shading(draw(picture.pixels, bent.surface, window), px_per_mm=window.px_per_mm)
     _whiten(flat, map_px, picture.pixels, _on_page(sheet.corners_mm, window))
@@ -67,15 +69,25 @@ def flatten(picture: Picture, grid: Grid, bent: Bent, sheet: Sheet) -> Page:
     )
 
 
-def _window(bent: Bent, sheet: Sheet) -> Window:
+def _window(bent: Bent, sheet: Sheet, name: str) -> Window:
     """The rectangle around the sheet, or around the printed squares where an edge is not seen."""
     printed = np.add(bent.printed_mm(), (-AROUND_MM, -AROUND_MM, AROUND_MM, AROUND_MM))
     low, high = sheet.corners_mm.min(axis=0), sheet.corners_mm.max(axis=0)
     left, top, right, bottom = np.where(sheet.seen, [*low, *high], printed)
+    _require_sheet(min(right - left, bottom - top), LEAST_SHEET_MM, "mm on its short side", name)
     rough = Window(float(left), float(top), int(right - left), int(bottom - top), 1.0)
     scale = min(MOST_PX_PER_MM, bent.surface.px_per_mm(rough))
+    _require_sheet(scale, LEAST_PX_PER_MM, "px/mm", name)
     size = round((right - left) * scale), round((bottom - top) * scale)
     return Window(float(left), float(top), *size, scale)
+
+
+def _require_sheet(found: float, least: float, unit: str, name: str) -> None:
+    if not found >= least:
+        raise InputError(
+            f"{name}: no ECG page found: a sheet of {found:.3g} {unit}, needs {least:g}; photograph one page alone, "
+            "flat and from above"
+        )
 
 
 def _upright(window: Window, grid: Grid, bent: Bent, sheet: Sheet, name: str) -> Window:

@@ -1,11 +1,21 @@
 """Drawing flat, taking light off, and turning: geometry exact, colours kept."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecgedge.errors import InputError
+from ecgedge.paper.bend import follow_lines
+from ecgedge.paper.flatten import flatten
+from ecgedge.paper.grid import find_grid
 from ecgedge.paper.shading import PAPER, remove_shading
+from ecgedge.paper.sheet import find_sheet
+from ecgedge.paper.simulated.camera import photograph
+from ecgedge.paper.simulated.drawing import draw_page
+from ecgedge.paper.simulated.twelve_leads import simulate_twelve_leads
 from ecgedge.paper.surface import Surface, Window, draw, turned_back
 from tests.paper.grid_pictures import page
 
@@ -45,3 +55,16 @@ def test_shadow_and_tint_go_and_ink_stays() -> None:
     assert even[602, 300:1300].max() < 60
     line = even[690:710, 60 * 6 + 15].astype(int).min(axis=0)
     assert line[2] - line[1] > 40
+
+
+def test_a_sheet_whose_edges_cross_is_refused() -> None:
+    drawn = draw_page(simulate_twelve_leads(seed=2), layout="3x4+1", seed=2, px_per_mm=4.0)
+    shot = photograph(drawn.pixels, px_per_mm=drawn.px_per_mm, seed=2, size_px=(1600, 1200))
+    grid = find_grid(shot.picture.pixels)
+    assert grid is not None
+    bent = follow_lines(grid)
+    assert bent is not None
+    sheet = find_sheet(grid.reduced, bent, reduced_by=grid.reduced_by)
+    crossed = replace(sheet, corners_mm=sheet.corners_mm * 0.01, seen=(True, True, True, True))
+    with pytest.raises(InputError, match=r"a sheet of .* mm on its short side, needs 30; photograph one page"):
+        flatten(shot.picture, grid, bent, crossed)
