@@ -1,0 +1,101 @@
+"""The parameters between a picture and a page model's inputs, as named steps of the manifest.
+
+Knows nothing of models, labels or stores.
+"""
+
+from dataclasses import dataclass
+
+from ecgedge.errors import BundleError, InputError
+from ecgedge.lead_arrays import Inputs, LeadArraySettings, lead_arrays
+from ecgedge.manifest import Json, Manifest
+from ecgedge.page_images import PageImageSettings, page_image
+from ecgedge.paper.layouts import layouts
+from ecgedge.paper.page import Page, Traces
+from ecgedge.plain import from_plain, to_plain
+
+_LEADS_STEP, _IMAGE_STEP = "lead_arrays", "page_image"
+
+
+@dataclass(frozen=True, slots=True)
+class PagePipeline:
+    """All parameters between a picture and the inputs of a page model."""
+
+    inputs: LeadArraySettings | PageImageSettings
+    layouts: tuple[str, ...]
+    """Layouts the model was trained on; it is untested on others."""
+
+    def to_manifest(self) -> tuple[dict[str, Json], ...]:
+        """The steps, in order, as a manifest holds them."""
+        last = _LEADS_STEP if self.takes_leads else _IMAGE_STEP
+        return (
+            {"step": "find_page"},
+            {"step": "quality"},
+            {"step": "read_traces", "layouts": list(self.layouts)},
+            {"step": last, **to_plain(self.inputs)},
+        )
+
+    @property
+    def takes_leads(self) -> bool:
+        """Whether the model is fed curves; else it is fed the page as an image."""
+        return isinstance(self.inputs, LeadArraySettings)
+
+    def doubt_about(self, layout: str) -> str:
+        """What a user must be told where the model was not trained on this layout; else empty."""
+        if layout in self.layouts:
+            return ""
+        known = layout or "not recognised"
+        return (
+            f"layout {known} is not one the model was trained on ({', '.join(self.layouts)}); its figures do not hold"
+        )
+
+    def inputs_of(self, page: Page, traces: Traces | None) -> Inputs:
+        """The inputs for one page, leading axis 1.
+
+        Parameters
+        ----------
+        traces : its curves; an image model does without
+
+        Raises
+        ------
+        InputError
+            A lead model, and no curves were read.
+        """
+        if isinstance(self.inputs, PageImageSettings):
+            return page_image(page, self.inputs)
+        if traces is None:
+            raise InputError(f"{page.name}: its curves were not read, and the model needs them; take a sharper picture")
+        return lead_arrays(traces, self.inputs)
+
+
+def page_pipeline_of(manifest: Manifest) -> PagePipeline:
+    """Read the steps of a page model's manifest.
+
+    Raises
+    ------
+    BundleError
+        A step or a parameter is missing, unknown or of the wrong kind, or a layout is unknown here.
+    """
+    for step in ("find_page", "quality"):
+        if parameters := manifest.step(step):
+            raise BundleError(
+                f"bundle {manifest.name}: {step} has parameters {', '.join(parameters)} unknown here; update ecgedge"
+            )
+    names = manifest.step("read_traces").get("layouts")
+    steps = {str(entry.get("step")) for entry in manifest.preprocessing}
+    try:
+        inputs: LeadArraySettings | PageImageSettings
+        if _LEADS_STEP in steps:
+            inputs = from_plain(LeadArraySettings, manifest.step(_LEADS_STEP), where=_LEADS_STEP)
+        else:
+            inputs = from_plain(PageImageSettings, manifest.step(_IMAGE_STEP), where=_IMAGE_STEP)
+        return PagePipeline(inputs, _known_layouts(names))
+    except (ValueError, InputError) as error:
+        raise BundleError(f"bundle {manifest.name}: preprocessing cannot be read ({error}); convert it again") from None
+
+
+def _known_layouts(names: "Json | None") -> tuple[str, ...]:
+    if not isinstance(names, list) or not names:
+        raise ValueError(f"read_traces.layouts {names!r} names no layout")
+    if unknown := sorted({str(name) for name in names} - set(layouts())):
+        raise ValueError(f"layouts {', '.join(unknown)} are not known here")
+    return tuple(str(name) for name in names)
