@@ -10,17 +10,18 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgedge.batched_model import BatchedModel
 from ecgedge.beats import BeatBatch
 from ecgedge.bundle import Bundle
 from ecgedge.decide import Decision, decide
-from ecgedge.errors import BundleError, InputError, StoreError
+from ecgedge.errors import InputError, StoreError
 from ecgedge.front import BeatFront, CutBeats
 from ecgedge.preprocess import pipeline_of
 from ecgedge.records import Beat, FloatArray, IntArray, Recording, SignalChunk
-from ecgedge.runtime import Model, TensorSpec, dequantise, quantise
 
 _BATCHES = (1, 8, 64, 512)
 """Batch sizes the interpreter is sized for; a smaller batch is padded, since every resize costs an allocation."""
+_OUTPUT = "probabilities"
 
 
 class BeatJudge:
@@ -33,50 +34,28 @@ class BeatJudge:
     """
 
     def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
-        if bundle.manifest.task != "beat":
-            raise BundleError(f"{bundle.source}: a bundle for {bundle.manifest.task!r}; beats need one for 'beat'")
-        self._model = Model(bundle.model, threads=threads)
+        self._model = BatchedModel(bundle, task="beat", batches=_BATCHES, threads=threads)
         self._labels = bundle.manifest.labels
         self._decision = Decision.from_manifest(bundle.manifest.decision)
-        specs = {spec.name: spec for spec in self._model.inputs}
-        stated = {tensor.name: tensor.tensor for tensor in bundle.manifest.inputs}
-        if set(stated.values()) != set(specs):
-            raise BundleError(
-                f"{bundle.source}: inputs {sorted(specs)}, manifest says {sorted(stated.values())}; convert again"
-            )
-        self._specs: dict[str, TensorSpec] = {name: specs[tensor] for name, tensor in stated.items()}
 
     def quantised(self, batch: BeatBatch) -> dict[str, NDArray[np.generic]]:
         """Model inputs of a batch, by tensor name, in the model's own integers."""
-        return {spec.name: quantise(batch.inputs[name], spec) for name, spec in self._specs.items()}
+        return self._model.quantised(batch.inputs)
 
     def raw(self, inputs: dict[str, NDArray[np.generic]]) -> NDArray[np.generic]:
         """Outputs in the model's own integers, (n_beats, n_classes)."""
-        n = len(next(iter(inputs.values())))
-        parts = [self._invoke(inputs, start, min(start + _BATCHES[-1], n)) for start in range(0, n, _BATCHES[-1])]
-        return np.concatenate(parts)
-
-    def _invoke(self, inputs: dict[str, NDArray[np.generic]], start: int, stop: int) -> NDArray[np.generic]:
-        size = next(batch for batch in _BATCHES if batch >= stop - start)
-        padded = {name: _padded(values[start:stop], size) for name, values in inputs.items()}
-        return self._model.invoke(padded)[0][: stop - start].copy()
+        return self._model.raw(inputs)[_OUTPUT]
 
     def probabilities(self, batch: BeatBatch) -> FloatArray:
         """(n_beats, n_classes) float32 in the order of the manifest's labels."""
         if len(batch.r_peak) == 0:
             return np.zeros((0, len(self._labels)), np.float32)
-        return dequantise(self.raw(self.quantised(batch)), self._model.outputs[0])
+        return self._model.real({_OUTPUT: self.raw(self.quantised(batch))})[_OUTPUT]
 
     def decided(self, batch: BeatBatch) -> tuple[list[str], FloatArray]:
         """A class letter per beat, and the calibrated probabilities behind it."""
         chosen, probabilities = decide(self.probabilities(batch), self._decision)
         return [self._labels[k] for k in chosen], probabilities
-
-
-def _padded(values: NDArray[np.generic], size: int) -> NDArray[np.generic]:
-    if len(values) == size:
-        return values
-    return np.concatenate([values, np.zeros((size - len(values), *values.shape[1:]), values.dtype)])
 
 
 class BeatEngine:
