@@ -1,10 +1,10 @@
-"""Golden vectors: a simulated signal with the answers it must give, so that a device proves itself.
+"""Golden vectors: a simulated signal or page with the answers it must give, so that a device proves itself.
 
-The signal is simulated, since recordings of patients do not belong in a bundle.
+Signal and page are simulated, since recordings of patients do not belong in a bundle.
 """
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,35 +14,43 @@ from ecgedge.bundle import Bundle
 from ecgedge.engine import BeatJudge, judge_recording
 from ecgedge.errors import BundleError
 from ecgedge.front import BeatFront
+from ecgedge.golden_checks import INPUT_STEPS, OUTPUT_STEPS, Check, all_close, close, part
 from ecgedge.preprocess import pipeline_of
 from ecgedge.records import Beat, FloatArray, Recording
 from ecgedge.simulate import simulate_ecg
 
 _SECONDS, _SEED = 60.0, 20
-_STEPS = 1
-"""Integer steps by which kernels of another processor may differ in an output."""
-_INPUT_STEPS = 2
-"""The same for inputs, whose float arithmetic comes before the rounding."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One result of the self-test."""
-
-    name: str
-    passed: bool
-    found: str
 
 
 def with_golden(bundle: Bundle) -> Bundle:
     """The bundle with golden vectors made by running it here."""
+    arrays = _page_golden(bundle) if bundle.manifest.task == "page" else _beat_golden(bundle)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    return replace(bundle, golden_npz=buffer.getvalue())
+
+
+# Imported where they are needed: OpenCV costs a device that judges beats some 30 MB.
+def _page_golden(bundle: Bundle) -> dict[str, NDArray[np.generic]]:
+    from ecgedge.page_golden import page_golden
+
+    return page_golden(bundle)
+
+
+def _page_selftest(bundle: Bundle, *, threads: int) -> tuple[Check, ...]:
+    from ecgedge.page_golden import page_selftest
+
+    return page_selftest(bundle, threads=threads)
+
+
+def _beat_golden(bundle: Bundle) -> dict[str, NDArray[np.generic]]:
     recording = simulate_ecg(_SECONDS, fs_hz=360, seed=_SEED, sveb_rate=6.0, veb_rate=6.0, leads=("MLII",))
     signal_uv = np.rint(recording.signal[:, 0] * 1000).astype(np.int16)
     recording = _recording(signal_uv, recording.fs_hz)
     judge = BeatJudge(bundle)
     inputs = judge.quantised(_cut(bundle, recording))
     beats = judge_recording(bundle, recording)
-    arrays: dict[str, NDArray[np.generic]] = {
+    return {
         "signal_uv": signal_uv,
         "fs_hz": np.array(recording.fs_hz),
         "samples": np.array([beat.sample for beat in beats], np.int64),
@@ -50,9 +58,6 @@ def with_golden(bundle: Bundle) -> Bundle:
         "output": judge.raw(inputs),
         **{f"input:{name}": values for name, values in inputs.items()},
     }
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    return replace(bundle, golden_npz=buffer.getvalue())
 
 
 def selftest(bundle: Bundle, *, threads: int = 1) -> tuple[Check, ...]:
@@ -63,18 +68,23 @@ def selftest(bundle: Bundle, *, threads: int = 1) -> tuple[Check, ...]:
     BundleError
         The bundle's golden vectors lack a part.
     """
-    golden = bundle.golden
+    run = _page_selftest if bundle.manifest.task == "page" else _beat_selftest
     try:
-        recording = _recording(golden["signal_uv"].astype(np.int16), float(golden["fs_hz"]))
-        stored = {name.partition(":")[2]: values for name, values in golden.items() if name.startswith("input:")}
-        judge = BeatJudge(bundle, threads=threads)
-        return (
-            _close("model", judge.raw(stored), golden["output"], steps=_STEPS),
-            _inputs(judge.quantised(_cut(bundle, recording)), stored),
-            _answers(judge_recording(bundle, recording, threads=threads), golden["samples"], golden["labels"]),
-        )
+        return run(bundle, threads=threads)
     except KeyError as error:
         raise BundleError(f"{bundle.source}: golden vectors lack {error}; convert the model again") from None
+
+
+def _beat_selftest(bundle: Bundle, *, threads: int) -> tuple[Check, ...]:
+    golden = bundle.golden
+    recording = _recording(golden["signal_uv"].astype(np.int16), float(golden["fs_hz"]))
+    stored = part(golden, "input")
+    judge = BeatJudge(bundle, threads=threads)
+    return (
+        close("model", judge.raw(stored), golden["output"], steps=OUTPUT_STEPS),
+        all_close("preprocessing", judge.quantised(_cut(bundle, recording)), stored, steps=INPUT_STEPS),
+        _answers(judge_recording(bundle, recording, threads=threads), golden["samples"], golden["labels"]),
+    )
 
 
 def _recording(signal_uv: NDArray[np.int16], fs_hz: float) -> Recording:
@@ -85,20 +95,6 @@ def _recording(signal_uv: NDArray[np.int16], fs_hz: float) -> Recording:
 def _cut(bundle: Bundle, recording: Recording) -> BeatBatch:
     front = BeatFront(pipeline_of(bundle.manifest), fs_hz=recording.fs_hz, leads=recording.leads)
     return front.cut_all(recording).batch
-
-
-def _inputs(found: dict[str, NDArray[np.generic]], stored: dict[str, NDArray[np.generic]]) -> Check:
-    checks = [_close(name, found[name], stored[name], steps=_INPUT_STEPS) for name in stored]
-    return Check(
-        "preprocessing", all(check.passed for check in checks), "; ".join(f"{c.name} {c.found}" for c in checks)
-    )
-
-
-def _close(name: str, found: NDArray[np.generic], expected: NDArray[np.generic], *, steps: int) -> Check:
-    if found.shape != expected.shape:
-        return Check(name, False, f"shape {found.shape}, expected {expected.shape}")
-    off = int(np.abs(found.astype(np.int64) - expected.astype(np.int64)).max(initial=0))
-    return Check(name, off <= steps, f"{len(found)} vectors, largest difference {off} steps (limit {steps})")
 
 
 def _answers(beats: list[Beat], samples: NDArray[np.generic], labels: NDArray[np.generic]) -> Check:
