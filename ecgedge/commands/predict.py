@@ -1,8 +1,8 @@
-"""`ecgedge predict`: judge one input with a bundle."""
+"""`ecgedge predict`: judge recordings with a beat bundle, or pictures with a page bundle."""
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ecgedge.annotations import write_annotations
 from ecgedge.bundle import Bundle, read_bundle
 from ecgedge.commands.completion import complete_bundle
 from ecgedge.engine import BeatEngine
+from ecgedge.errors import InputError
 from ecgedge.formats import read_recording
 from ecgedge.preprocess import pipeline_of
 from ecgedge.quality import Fault, find_faults
@@ -31,22 +32,73 @@ Examples:
   ecgedge predict beat mitdb/200                       a WFDB record
   ecgedge predict beat holter.edf --lead II --json
   ecgedge predict beat ecg.csv --fs-hz 250 --annotations out/
-INPUT: WFDB (with or without .hea), EDF, CSV, .npy or .npz. Exit code 1 where it cannot be judged.
+  ecgedge predict page photo.jpg -o looked-at.png      a photo or scan of a 12-lead report, and what the model saw
+  ecgedge predict page scans/*.jpg --json
+INPUT of a beat bundle: one of WFDB (with or without .hea), EDF, CSV, .npy or .npz; of a page bundle: pictures.
+Exit code 1 where one of them cannot be judged.
 
 {NOTICE}"""
 )
 @click.argument("bundle", shell_complete=complete_bundle)
-@click.argument("input_path", metavar="INPUT", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print every beat as JSON.")
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print every beat, or every page, as JSON.")
 @click.option(
-    "--annotations", type=click.Path(path_type=Path), metavar="DIR", help="Write WFDB annotations (.ecgedge)."
+    "--annotations", type=click.Path(path_type=Path), metavar="DIR", help="Beats: write WFDB annotations (.ecgedge)."
 )
-@click.option("--lead", help="Lead to judge, by name; default: the one the bundle was trained on, else the first.")
-@click.option("--fs-hz", type=float, help="Sampling rate, where the file does not say it (CSV, .npy).")
+@click.option("--lead", help="Beats: lead to judge; default: the one the bundle was trained on, else the first.")
+@click.option("--fs-hz", type=float, help="Beats: sampling rate, where the file does not say it (CSV, .npy).")
+@click.option(
+    "-o",
+    "--output",
+    "picture",
+    type=click.Path(path_type=Path),
+    metavar="PICTURE",
+    help="Pages: write the page with what the model looked at; a folder where there are several.",
+)
+@click.option("--any-layout", is_flag=True, help="Pages: answer on layouts the model was not trained on, untested.")
+@click.option("--overwrite", is_flag=True, help="Pages: replace PICTURE where it is there already.")
 @click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Threads of the interpreter.")
 def predict(
     bundle: str,
-    input_path: Path,
+    inputs: tuple[Path, ...],
+    *,
+    as_json: bool,
+    annotations: Path | None,
+    lead: str | None,
+    fs_hz: float | None,
+    picture: Path | None,
+    any_layout: bool,
+    overwrite: bool,
+    threads: int,
+) -> None:
+    """Judge each INPUT with BUNDLE (a file or the name of a shipped one)."""
+    opened = read_bundle(bundle)
+    of_beats = {"--annotations": annotations, "--lead": lead, "--fs-hz": fs_hz}
+    of_pages = {"-o": picture, "--any-layout": any_layout or None, "--overwrite": overwrite or None}
+    if opened.manifest.task == "page":
+        from ecgedge.commands.predict_page import PageOptions, predict_pages  # OpenCV, which beats do without
+
+        _refuse_options(of_beats, bundle=opened, task="beat")
+        options = PageOptions(picture, any_layout=any_layout, overwrite=overwrite, as_json=as_json, threads=threads)
+        if not predict_pages(opened, inputs, options):
+            click.get_current_context().exit(1)
+        return
+    _refuse_options(of_pages, bundle=opened, task="page")
+    if len(inputs) > 1:
+        raise InputError(f"{len(inputs)} recordings; a beat bundle judges one at a time; name one")
+    _predict_beats(opened, inputs[0], as_json=as_json, annotations=annotations, lead=lead, fs_hz=fs_hz, threads=threads)
+
+
+def _refuse_options(options: Mapping[str, object], *, bundle: Bundle, task: str) -> None:
+    """An option that would do nothing is a misunderstanding."""
+    for name, value in options.items():
+        if value is not None:
+            raise InputError(f"{name} is for {task} bundles; {bundle.manifest.name} is for {bundle.manifest.task}s")
+
+
+def _predict_beats(
+    opened: Bundle,
+    path: Path,
     *,
     as_json: bool,
     annotations: Path | None,
@@ -54,9 +106,7 @@ def predict(
     fs_hz: float | None,
     threads: int,
 ) -> None:
-    """Judge INPUT with BUNDLE (a file or the name of a shipped one)."""
-    opened = read_bundle(bundle)
-    recording = read_recording(input_path, fs_hz=fs_hz, leads=None if lead is None else [lead])
+    recording = read_recording(path, fs_hz=fs_hz, leads=None if lead is None else [lead])
     engine = BeatEngine(opened, fs_hz=recording.fs_hz, leads=recording.leads, threads=threads)
     beats = _judged(engine, recording, quiet=as_json)
     faults = find_faults(recording)
