@@ -13,11 +13,12 @@ from ecgedge.catalogue import locate
 from ecgedge.errors import DataError, InputError
 from ecgedge_train.datasets import PAGE_DATASETS
 from ecgedge_train.datasets.ecg_images import ReportImage
-from ecgedge_train.page_split import PageSplit, as_published, leak_free, split_pages
+from ecgedge_train.page_split import PageSplit, as_published, by_number, leak_free, split_pages
 
 
 def image(number: int, label: str, group: int) -> ReportImage:
-    return ReportImage(name=f"{number}.jpg", path=Path(f"{number}.jpg"), label=label, group=f"{group}.jpg")
+    name = f"{number}.jpg"
+    return ReportImage(name=name, path=Path(name), label=label, group=f"{group}.jpg", number=f"{group // 3}.jpg")
 
 
 def images_of(files: list[tuple[str, int]]) -> list[ReportImage]:
@@ -157,3 +158,12 @@ def test_the_real_pages_are_dealt_whole_and_in_share() -> None:
     fold_of_group = set(zip((picture.group for picture in images), files.fold_of, strict=True))
     assert len(fold_of_group) == 491
     assert max(Counter(files.fold_of).values()) - min(Counter(files.fold_of).values()) <= 8
+
+
+@given(images=CLEAN_IMAGES, k=FOLDS, seed=SEEDS)
+def test_pages_of_one_number_stay_together(images: list[ReportImage], k: int, seed: int) -> None:
+    pages = by_number(images)
+    split = dealt(list(pages), k, seed)
+    fold_of = dict(zip([page.number for page in pages], split.fold_of, strict=True))
+    assert [fold_of[page.number] for page in pages] == list(split.fold_of)
+    assert len(pages) == len({picture.group for picture in images})

@@ -4,8 +4,9 @@ Pages are dealt by class, the page with the most copies first, each to the fold 
 so far. A fold then has its share of every class to within the largest page of that class (in files). The order among
 pages of one size comes from SHA-256 of seed and name, so that a split is the same under every version of numpy.
 
-Two views of one data set: `leak_free`, each page once, by which ecgedge quotes its own figures; and `as_published`,
-every file on its own, so that copies do fall on both sides: only to compare with papers that did so.
+Three views of one data set: `leak_free`, each page once; `by_number`, the same with all pages of one printed number on
+one side, since they may be of one person; and `as_published`, every file on its own, so that copies do fall on both
+sides: only to compare with papers that did so.
 """
 
 import hashlib
@@ -89,6 +90,17 @@ def leak_free(images: Sequence[ReportImage]) -> tuple[ReportImage, ...]:
                 "leave both out"
             )
     return tuple(first.values())
+
+
+def by_number(images: Sequence[ReportImage]) -> tuple[ReportImage, ...]:
+    """One picture of each page, grouped by the printed number.
+
+    Raises
+    ------
+    DataError
+        As `leak_free`. That a number stands on pages of several classes is no error: it is so in ecg_images.
+    """
+    return tuple(replace(image, group=image.number) for image in leak_free(images))
 
 
 def as_published(images: Sequence[ReportImage]) -> tuple[ReportImage, ...]:
