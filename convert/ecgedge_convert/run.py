@@ -67,7 +67,7 @@ def load_model(model: Path) -> "keras.Model":
     start_keras()
     import keras
 
-    path = _file(model, "model.keras")
+    path = run_file(model, "model.keras")
     try:
         loaded: keras.Model = keras.models.load_model(path, compile=False)
     except (ValueError, OSError, TypeError) as error:
@@ -78,8 +78,8 @@ def load_model(model: Path) -> "keras.Model":
 
 def run_facts(model: Path, *, name: str) -> BeatModelFacts:
     """What the run says about its preprocessing, its decision and its training."""
-    settings, training = _json(model, "settings.json"), _json(model, "training.json")
-    path = _file(model, "settings.json")
+    settings, training = run_json(model, "settings.json"), run_json(model, "training.json")
+    path = run_file(model, "settings.json")
     try:
         beats = BeatSettings.from_manifest(_object(settings["beats"]))
         decision = Decision.from_manifest(_object(settings["decision"]))
@@ -94,15 +94,17 @@ def _object(value: Json) -> dict[str, Json]:
     return value
 
 
-def _json(model: Path, name: str) -> dict[str, Json]:
-    path = _file(model, name)
+def run_json(model: Path, name: str) -> dict[str, Json]:
+    """A JSON file of a run."""
+    path = run_file(model, name)
     try:
         return _object(json.loads(path.read_text()))
     except ValueError as error:
         raise InputError(f"{path}: not the JSON of a training run ({error}); train the model again") from None
 
 
-def _file(model: Path, name: str) -> Path:
+def run_file(model: Path, name: str) -> Path:
+    """A file of a run, given its folder or the model.keras in it."""
     if not model.exists():
         raise InputError(
             f"{model}: no such file or folder; give the folder that ecgedge train wrote, such as runs/beat"

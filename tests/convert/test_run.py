@@ -112,7 +112,7 @@ def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_wrong_calibration_is_named(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    for calibration, said in (("mitdb:many", "no number of beats"), ("cats", "calibrated with mitdb")):
+    for calibration, said in (("mitdb:many", "no number of inputs"), ("cats", "calibrated with mitdb")):
         arguments = ["convert", str(run), "--calibrate", calibration, "-o", str(tmp_path / "x.tflite")]
         assert run_command(ecgedge, arguments, program="ecgedge") == 1
         assert said in capfd.readouterr().err

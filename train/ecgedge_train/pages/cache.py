@@ -20,21 +20,19 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgedge.digitise import digitise
+from ecgedge import page_reading
 from ecgedge.errors import DataError, InputError
 from ecgedge.labels import REPORT
 from ecgedge.lead_arrays import Inputs
 from ecgedge.page_pipeline import PagePipeline
-from ecgedge.pages import find_page
 from ecgedge.paper.page import Picture
-from ecgedge.paper.page_quality import require_quality
 from ecgedge.paper.pictures import read_picture
 from ecgedge_train.datasets.ecg_images import ReportImage
 from ecgedge_train.pages.pool import PagePool, packed
 
 Arrays = dict[str, NDArray[np.generic]]
 
-_READERS = ("digitise", "images", "lead_arrays", "page_images", "page_pipeline", "pages", "traces")
+_READERS = ("digitise", "images", "lead_arrays", "page_images", "page_pipeline", "page_reading", "pages", "traces")
 _ONLY_DRAW = ("agreement", "contact_sheet", "heat_map", "overlay", "tallies")
 _REASON = "refused"
 
@@ -96,7 +94,7 @@ def read_cached(path: Path, *, pipeline: PagePipeline, folder: Path) -> ReadPage
 
 
 def read_page(picture: Picture, pipeline: PagePipeline) -> ReadPage:
-    """One picture as the device reads it."""
+    """One picture as the device reads it: what the device refuses is refused here."""
     try:
         inputs = _inputs(picture, pipeline)
     except InputError as error:
@@ -107,12 +105,10 @@ def read_page(picture: Picture, pipeline: PagePipeline) -> ReadPage:
 
 
 def _inputs(picture: Picture, pipeline: PagePipeline) -> Inputs:
-    if pipeline.takes_leads:
-        found = digitise(picture)
-        return pipeline.inputs_of(found.page, found.traces)
-    page = find_page(picture)
-    require_quality(page.quality, name=page.name)
-    return pipeline.inputs_of(page, None)
+    reading = page_reading.read_page(picture, pipeline)
+    if reading.doubt:
+        raise InputError(reading.doubt)
+    return pipeline.inputs_of(reading.page, reading.traces)
 
 
 def _in_processes(read: Callable[[Path], ReadPage], paths: Sequence[Path], workers: int) -> Iterator[ReadPage]:

@@ -90,11 +90,18 @@ def has_ended(history: History, patience: int) -> bool:
 
 def predict(model: keras.Model, inputs: Inputs) -> FloatArray:
     """Class probabilities of a whole model, (n, 4) float32."""
-    only = keras.Model(model.inputs, model.output["probabilities"])
+    only = answering(model)
     n = len(next(iter(inputs.values())))
     if n == 0:
         return np.zeros((0, int(only.output.shape[-1])), np.float32)
     return np.asarray(only.predict(inputs, batch_size=_PREDICT_BATCH, verbose=0), np.float32)
+
+
+def answering(model: keras.Model) -> keras.Model:
+    """The part of a whole model that gives probabilities. XLA is off: on small graphs it takes minutes to compile."""
+    only = keras.Model(model.inputs, model.output["probabilities"])
+    only.compile(jit_compile=False)
+    return only
 
 
 def predict_rows(model: keras.Model, pool: PagePool, rows: IntArray) -> FloatArray:
@@ -121,7 +128,7 @@ def _learner(model: keras.Model, lesson: PageLesson, seed: int, *, stage: str) -
         train_from(model, stage)
     learner = keras.Model(model.inputs, model.output["probabilities"])
     keras.utils.set_random_seed(seed)
-    learner.compile(_optimiser(lesson.fit), _loss(lesson.fit), jit_compile=True)
+    learner.compile(_optimiser(lesson.fit), _loss(lesson.fit), jit_compile=False)
     learner.optimizer.build(learner.trainable_variables)
     return learner
 

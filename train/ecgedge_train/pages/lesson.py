@@ -62,14 +62,14 @@ class PageLesson:
         counts = np.bincount(self.pool.classes[self._copies()], minlength=len(REPORT.names))
         power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[self.fit.class_weights]
         weights = np.where(counts > 0, np.maximum(counts, 1) ** -power, 0.0)
-        return (weights * counts.sum() / (weights * counts).sum()).astype(np.float32)
+        normed: FloatArray = np.asarray(weights * counts.sum() / (weights * counts).sum(), np.float32)
+        return normed
 
     def _targets(self, rows: IntArray, inputs: Inputs) -> FloatArray:
         labels: FloatArray = np.eye(len(REPORT.names), dtype=np.float32)[self.pool.classes[rows]]
         if self.teach is None:
             return labels
-        share = np.float32(self.teach_share)
-        mixed: FloatArray = labels * (1 - share) + self.teach(inputs) * share
+        mixed: FloatArray = labels + self.teach_share * (self.teach(inputs) - labels)
         return mixed
 
 

@@ -18,7 +18,7 @@ from ecgedge_train.pages.augment_images import ImageAugmentation
 from ecgedge_train.pages.augment_leads import LeadAugmentation
 
 Options = Mapping[str, float | int | str | bool]
-ProtocolName = Literal["leak-free", "as-published"]
+ProtocolName = Literal["by-number", "leak-free", "as-published"]
 
 TASK = "page"
 _EXAMPLE = "a recipe that works: train/recipes/page.toml"
@@ -97,7 +97,7 @@ class Distillation:
 class HoldOut:
     """Which pages the shipped model must never see."""
 
-    protocol: ProtocolName = "leak-free"
+    protocol: ProtocolName = "by-number"
     folds: int = 5
     seed: int = 0
     fold: int = 4
@@ -122,6 +122,8 @@ class PageRecipe:
     distil: Distillation | None = None
     hold_out: HoldOut = HoldOut()
     data: str = "ecg_images"
+    text: str = ""
+    """The recipe as it was written."""
     sha256: str = ""
     """Of the recipe's file."""
 
@@ -165,7 +167,8 @@ def read_page_recipe(path: Path) -> PageRecipe:
     except (ValueError, EcgedgeError) as error:
         known = str(error) if str(path) in str(error) else f"{path}: {error}"
         raise SettingsError(f"{known} ({_EXAMPLE})") from None
-    return replace(recipe, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    content = path.read_bytes()
+    return replace(recipe, text=content.decode(), sha256=hashlib.sha256(content).hexdigest())
 
 
 def _read(path: Path) -> dict[str, Json]:
