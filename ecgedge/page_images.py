@@ -20,7 +20,7 @@ PAGE_INPUT = "page"
 
 @dataclass(frozen=True, slots=True)
 class PageImageSettings:
-    """Size of the image, and what is done to the page on the way, in the order of the fields from `channels` on."""
+    """Size of the image, and what is done to the page on the way."""
 
     width_px: int
     height_px: int
@@ -34,6 +34,8 @@ class PageImageSettings:
     """Side of the median filter, odd; 0 leaves it out."""
     waveform_only: bool = False
     """Ink alone: no grid, no colour, no shade of paper. Names, separators and pulses remain."""
+    aligned: bool = False
+    """Whether the page's curves are brought to fixed places first (`ecgedge.aligned_page`), which needs them read."""
 
     def __post_init__(self) -> None:
         if not (8 <= self.width_px <= 4096 and 8 <= self.height_px <= 4096):

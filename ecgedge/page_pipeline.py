@@ -5,6 +5,7 @@ Knows nothing of models, labels or stores.
 
 from dataclasses import dataclass
 
+from ecgedge.aligned_page import align_page
 from ecgedge.errors import BundleError, InputError
 from ecgedge.lead_arrays import Inputs, LeadArraySettings, lead_arrays
 from ecgedge.manifest import Json, Manifest
@@ -39,6 +40,11 @@ class PagePipeline:
         """Whether the model is fed curves; else it is fed the page as an image."""
         return isinstance(self.inputs, LeadArraySettings)
 
+    @property
+    def needs_traces(self) -> bool:
+        """Whether a page must have its curves read; only an image model of pages as they are does without."""
+        return isinstance(self.inputs, LeadArraySettings) or self.inputs.aligned
+
     def doubt_about(self, layout: str) -> str:
         """What a user must be told where the model was not trained on this layout; else empty."""
         if layout in self.layouts:
@@ -53,18 +59,28 @@ class PagePipeline:
 
         Parameters
         ----------
-        traces : its curves; an image model does without
+        traces : its curves; some image models do without, see `needs_traces`
 
         Raises
         ------
         InputError
-            A lead model, and no curves were read.
+            The model needs curves, and none were read.
         """
         if isinstance(self.inputs, PageImageSettings):
-            return page_image(page, self.inputs)
-        if traces is None:
-            raise InputError(f"{page.name}: its curves were not read, and the model needs them; take a sharper picture")
-        return lead_arrays(traces, self.inputs)
+            return page_image(self.page_seen(page, traces), self.inputs)
+        return lead_arrays(_required(traces, page), self.inputs)
+
+    def page_seen(self, page: Page, traces: Traces | None) -> Page:
+        """The page as an image model sees it: aligned, where it was trained on aligned pages; else as it is."""
+        if isinstance(self.inputs, PageImageSettings) and self.inputs.aligned:
+            return align_page(page, _required(traces, page))
+        return page
+
+
+def _required(traces: Traces | None, page: Page) -> Traces:
+    if traces is None:
+        raise InputError(f"{page.name}: its curves were not read, and the model needs them; take a sharper picture")
+    return traces
 
 
 def page_pipeline_of(manifest: Manifest) -> PagePipeline:

@@ -74,7 +74,7 @@ def read_page(picture: Picture, pipeline: PagePipeline, *, any_layout: bool = Fa
     with watch.stage("quality"):
         require_quality(page.quality, name=page.name)
     with watch.stage("read traces"):
-        traces = _traces(page, may_fail=any_layout and not pipeline.takes_leads)
+        traces = _traces(page, may_fail=any_layout and not pipeline.needs_traces)
     with watch.stage("one page"):
         require_one_page(picture, page, read=lambda other: read_traces(find_page(other)))
     doubt = pipeline.doubt_about("" if traces is None else traces.layout)

@@ -115,7 +115,7 @@ def _draw(engine: PageEngine, answer: PageAnswer, place: Path | None, titles: Ma
     if answer.reason:
         words.insert(0, f"No answer: {answer.reason}. Shown for {titles[likeliest]}.")
     pixels = draw_attention(
-        answer.page,
+        engine.pipeline.page_seen(answer.page, answer.traces),
         answer.traces,
         answer.maps,
         inputs=engine.pipeline.inputs,

@@ -59,5 +59,8 @@ def test_a_lead_model_needs_curves_and_an_image_model_does_not() -> None:
         np.zeros((2, 2, 2), np.float32), 16.0,
     )  # fmt: skip
     assert IMAGE.inputs_of(page, None)["page"].shape == (1, 64, 96, 3)
-    with pytest.raises(InputError, match="its curves were not read, and the model needs them"):
-        LEADS.inputs_of(page, None)
+    aligned = PagePipeline(PageImageSettings(96, 64, aligned=True), ("3x4+1",))
+    assert [pipeline.needs_traces for pipeline in (LEADS, IMAGE, aligned)] == [True, False, True]
+    for pipeline in (LEADS, aligned):
+        with pytest.raises(InputError, match="its curves were not read, and the model needs them"):
+            pipeline.inputs_of(page, None)
