@@ -55,7 +55,7 @@ def page_selftest(bundle: Bundle, *, threads: int = 1) -> tuple[Check, ...]:
     return (
         all_close("model", engine.raw(stored), part(golden, "output"), steps=OUTPUT_STEPS),
         all_close("reading and preprocessing", inputs, stored, steps=INPUT_STEPS),
-        _same_answer(engine.judge(picture), str(golden["answer"])),
+        _same_answer(engine.judge_reading(reading), str(golden["answer"])),
     )
 
 

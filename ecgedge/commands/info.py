@@ -70,11 +70,22 @@ def _show_bundle(bundle: Bundle) -> None:
     for tensor in (*manifest.inputs, *manifest.outputs):
         facts[tensor.name] = f"{tensor.dtype} {tensor.shape}, scale {tensor.scale:.6g}, zero point {tensor.zero_point}"
     facts["steps"] = " -> ".join(str(step["step"]) for step in manifest.preprocessing)
+    if manifest.task == "page":
+        facts["layouts"] = (
+            f"{_listed(manifest.step('read_traces').get('layouts'))}; others only with --any-layout, untested"
+        )
+    facts["decision"] = "; ".join(
+        f"{key.replace('_', ' ')} {_short(value)}" for key, value in manifest.decision.items()
+    )
     for key, value in manifest.training.items():
         facts[f"training: {key}"] = _short(value)
     _print_facts(facts)
     _print_figures(bundle)
     click.echo(NOTICE)
+
+
+def _listed(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _short(value: object) -> str:
