@@ -12,15 +12,21 @@ from rich.progress import track
 from rich.table import Table
 
 from ecgedge import NOTICE
-from ecgedge.bundle import find_bundle, read_bundle, write_bundle
+from ecgedge.bundle import Bundle, find_bundle, read_bundle, write_bundle
 from ecgedge.commands.completion import complete_bundle
+from ecgedge.errors import InputError
 from ecgedge.labels import AAMI
 from ecgedge.metrics import COLUMNS, ROWS, beat_figures
 from ecgedge.records import Recording
-from ecgedge_train.datasets import DATASETS
+from ecgedge_train.datasets import DATASETS, PAGE_DATASETS
 from ecgedge_train.evaluate import Evaluation, Peaks, as_json, evaluate_bundle
+from ecgedge_train.pages.evaluate import Question
+from ecgedge_train.pages.protocols import EXPLAINED, PROTOCOLS
+from ecgedge_train.pages.recipe import ProtocolName
 from ecgedge_train.split import SPLITS, split_hash
 from ecgedge_train.stamp import stamped
+
+_PROTOCOLS = "; ".join(f"{name} ({words})" for name, words in EXPLAINED.items())
 
 
 @click.command(
@@ -30,47 +36,91 @@ Examples:
   ecgedge evaluate beat --data mitdb --split ds2 --peaks detected --json beat-ds2.json
   ecgedge evaluate my.tflite --split ds2 --skip-first-s 300     as bxb does it
   ecgedge evaluate my.tflite --split ds2 --stamp                and write it into the model card
+  ecgedge evaluate page --data ecg_images --protocol by-number  the fold that the bundle has not seen
+  ecgedge evaluate page --shortcuts --report runs/page          does it look at the heart? with pictures
 
 {NOTICE}"""
 )
 @click.argument("bundle", shell_complete=complete_bundle)
-@click.option("--data", type=click.Choice(sorted(DATASETS)), default="mitdb", show_default=True, help="Data set.")
+@click.option(
+    "--data", type=click.Choice(sorted({*DATASETS, *PAGE_DATASETS})), help="Data set; default: what the task has."
+)
 @click.option("--root", type=click.Path(path_type=Path), help="Folder of the data set; default: ECGEDGE_DATA.")
-@click.option("--split", type=click.Choice(sorted(SPLITS)), default="ds2", show_default=True, help="Which patients.")
+@click.option("--split", type=click.Choice(sorted(SPLITS)), default="ds2", show_default=True, help="Beats: patients.")
 @click.option(
     "--peaks",
     type=click.Choice(["annotated", "detected"]),
     default="annotated",
     show_default=True,
-    help="R-peaks from the reference, or from our own detector.",
+    help="Beats: R-peaks from the reference, or from our own detector.",
 )
-@click.option("--skip-first-s", type=click.FloatRange(0), default=0.0, help="Leave out the first seconds (bxb: 300).")
-@click.option("--per-record", is_flag=True, help="A line per record too.")
+@click.option("--skip-first-s", type=click.FloatRange(0), default=0.0, help="Beats: leave out the start (bxb: 300 s).")
+@click.option("--per-record", is_flag=True, help="Beats: a line per record too.")
+@click.option("--protocol", type=click.Choice(list(PROTOCOLS)), help=f"Pages: {_PROTOCOLS}. Default: the bundle's own.")
+@click.option("--folds", type=click.IntRange(2), help="Pages: how many folds; default: as trained.")
+@click.option("--fold", type=click.IntRange(0), help="Pages: which fold; default: the one held out in training.")
+@click.option("--seed", type=int, help="Pages: seed of the folds; default: as trained.")
+@click.option("--shortcuts", is_flag=True, help="Pages: what the answer hangs on: header, borders, grid, waveform.")
+@click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Pages: write report.md and pictures.")
 @click.option("--stamp", is_flag=True, help="Write the figures into the bundle, its manifest and card.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="FILE", help="Write all of it as JSON.")
 def evaluate(
     bundle: str,
     *,
-    data: str,
+    data: str | None,
     root: Path | None,
     split: str,
     peaks: str,
     skip_first_s: float,
     per_record: bool,
+    protocol: ProtocolName | None,
+    folds: int | None,
+    fold: int | None,
+    seed: int | None,
+    shortcuts: bool,
+    report: Path | None,
     stamp: bool,
     json_path: Path | None,
 ) -> None:
-    """Measure BUNDLE (a file or the name of a shipped one) on annotated recordings it was not trained on."""
+    """Measure BUNDLE (a file or the name of a shipped one) on public data it was not trained on."""
     opened = read_bundle(bundle)
-    recordings = _with_progress(data, SPLITS[split], root)
-    evaluation = evaluate_bundle(opened, recordings, peaks=cast(Peaks, peaks), skip_first_s=skip_first_s)
+    task = opened.manifest.task
+    data = _data_for(task, data)
+    if task == "page":
+        from ecgedge_train.commands.evaluate_page import Wanted, evaluate_page
+
+        question = Question(protocol, folds, seed, fold)
+        evaluate_page(opened, question, Wanted(json_path, report, stamp, shortcuts), data=data, root=root)
+    else:
+        _refuse_page_options(protocol=protocol, folds=folds, fold=fold, seed=seed, shortcuts=shortcuts, report=report)
+        recordings = _with_progress(data, SPLITS[split], root)
+        evaluation = evaluate_bundle(opened, recordings, peaks=cast(Peaks, peaks), skip_first_s=skip_first_s)
+        _write(evaluation, opened, data=data, split=split, stamp=stamp, json_path=json_path)
+        show(evaluation, title=f"{evaluation.bundle} on {data} {split}, {peaks} R-peaks", per_record=per_record)
+    click.echo(NOTICE)
+
+
+def _data_for(task: str, data: str | None) -> str:
+    fitting = PAGE_DATASETS if task == "page" else DATASETS
+    if data is not None and data not in fitting:
+        raise InputError(f"--data {data}: the bundle judges {task}s; choose one of {', '.join(sorted(fitting))}")
+    return data or next(iter(fitting))
+
+
+def _refuse_page_options(**options: object) -> None:
+    for name, value in options.items():
+        if value not in (None, False):
+            raise InputError(f"--{name} is for bundles that judge pages; this one judges beats; leave it out")
+
+
+def _write(
+    evaluation: Evaluation, bundle: Bundle, *, data: str, split: str, stamp: bool, json_path: Path | None
+) -> None:
     if json_path is not None:
         json_path.write_text(json.dumps(as_json(evaluation) | {"data": data, "split": split}, indent=1) + "\n")
     if stamp:
-        sealed = stamped(opened, evaluation, data=data, split=split, split_sha256=split_hash())
-        write_bundle(sealed, find_bundle(bundle))
-    show(evaluation, title=f"{evaluation.bundle} on {data} {split}, {peaks} R-peaks", per_record=per_record)
-    click.echo(NOTICE)
+        sealed = stamped(bundle, evaluation, data=data, split=split, split_sha256=split_hash())
+        write_bundle(sealed, find_bundle(bundle.source))
 
 
 def _with_progress(data: str, records: tuple[str, ...], root: Path | None) -> Iterator[Recording]:

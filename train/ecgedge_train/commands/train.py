@@ -10,6 +10,7 @@ from rich.table import Table
 
 from ecgedge import NOTICE
 from ecgedge_train.commands.evaluate import percent
+from ecgedge_train.pages.recipe import task_of
 from ecgedge_train.quiet import start_keras
 from ecgedge_train.recipe import Recipe, read_recipe
 from ecgedge_train.split import DS1, FOLDS
@@ -25,6 +26,7 @@ Examples:
   ecgedge train train/recipes/beat.toml                     into runs/beat; goes on with a run that was killed
   ecgedge train train/recipes/beat.toml --fresh -o /tmp/b   from the beginning, elsewhere
   ecgedge train train/recipes/beat.toml --folds             patient-wise figures inside DS1, no model
+  ecgedge train train/recipes/page.toml                     pages: without the fold that the recipe holds out
 
 {NOTICE}"""
 )
@@ -34,23 +36,32 @@ Examples:
 )
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the data sets; default: ECGEDGE_DATA.")
 @click.option("--fresh", is_flag=True, help="Begin again instead of going on with what is in the folder.")
-@click.option("--folds", is_flag=True, help="Cross-validate inside DS1 and print the table; DS2 is not read.")
+@click.option("--folds", is_flag=True, help="Beats: cross-validate inside DS1; DS2 is not read.")
 def train(recipe: Path, *, out: Path | None, data: Path | None, fresh: bool, folds: bool) -> None:
-    """Train the model of RECIPE (a .toml file), reproducibly, on the training patients."""
+    """Train the model of RECIPE (a .toml file), reproducibly, on the training side alone."""
+    if task_of(recipe) == "page":
+        from ecgedge_train.commands.train_page import train_page
+
+        train_page(recipe, out=out, data=data, resume=not fresh, folds=folds)
+    else:
+        _train_beat(recipe, out=out, data=data, resume=not fresh, folds=folds)
+    click.echo(NOTICE)
+
+
+def _train_beat(recipe: Path, *, out: Path | None, data: Path | None, resume: bool, folds: bool) -> None:
     content = read_recipe(recipe)
     start_keras()
     if folds:
         _print_folds(content, data)
     else:
-        _train(recipe, content, out=out or Path("runs") / content.name, data=data, resume=not fresh)
-    click.echo(NOTICE)
+        _train(recipe, content, out=out or Path("runs") / content.name, data=data, resume=resume)
 
 
 def _train(path: Path, recipe: Recipe, *, out: Path, data: Path | None, resume: bool) -> None:
     from ecgedge_train.ensemble import count_epochs
     from ecgedge_train.workshop import train_recipe
 
-    with _progress() as progress:
+    with training_bar() as progress:
         task = progress.add_task("virtual patients", total=count_epochs(recipe) + 1, loss="")
 
         def advance(name: str, loss: float) -> None:
@@ -67,7 +78,7 @@ def _train(path: Path, recipe: Recipe, *, out: Path, data: Path | None, resume: 
 def _print_folds(recipe: Recipe, data: Path | None) -> None:
     from ecgedge_train.folds import cross_validate
 
-    with _progress() as progress:
+    with training_bar() as progress:
         task = progress.add_task("virtual patients", total=len(FOLDS) + 1, loss="")
         result = cross_validate(
             recipe,
@@ -77,7 +88,8 @@ def _print_folds(recipe: Recipe, data: Path | None) -> None:
     Console().print(_folds_table(recipe, result))
 
 
-def _progress() -> Progress:
+def training_bar() -> Progress:
+    """A bar with the loss and the time left."""
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}"),

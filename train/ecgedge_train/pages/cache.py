@@ -31,6 +31,8 @@ from ecgedge_train.datasets.ecg_images import ReportImage
 from ecgedge_train.pages.pool import PagePool, packed
 
 Arrays = dict[str, NDArray[np.generic]]
+Advance = Callable[[int, int], None]
+"""Called with the number of different pictures that are there, and of all."""
 
 _READERS = ("digitise", "images", "lead_arrays", "page_images", "page_pipeline", "page_reading", "pages", "traces")
 _ONLY_DRAW = ("agreement", "contact_sheet", "heat_map", "overlay", "tallies")
@@ -57,7 +59,7 @@ def page_inputs(
     *,
     cache_dir: Path | None = None,
     workers: int = 1,
-    advance: Callable[[int, int], None] = lambda _done, _all: None,
+    advance: Advance = lambda _done, _all: None,
 ) -> PagePool:
     """Read every page of a data set.
 

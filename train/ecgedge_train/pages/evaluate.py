@@ -3,7 +3,7 @@
 Never imports TensorFlow: a figure can be checked on a Raspberry Pi.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ecgedge.errors import BundleError, DataError, InputError
 from ecgedge.manifest import Json
 from ecgedge.page_engine import PageEngine
 from ecgedge_train.datasets.ecg_images import ReportImage
-from ecgedge_train.pages.cache import page_inputs
+from ecgedge_train.pages.cache import Advance, page_inputs
 from ecgedge_train.pages.figures import PageFigures, figures_json, missed, page_figures, pages_json
 from ecgedge_train.pages.judged import JudgedPages, judge_pages
 from ecgedge_train.pages.protocols import PROTOCOLS, DealtPages, deal
@@ -58,7 +58,7 @@ def evaluate_page_bundle(
     *,
     cache_dir: Path | None = None,
     workers: int = 1,
-    advance: Callable[[int, int], None] = lambda _done, _all: None,
+    advance: Advance = lambda _done, _all: None,
 ) -> PageEvaluation:
     """Judge the pages of a fold through the bundle.
 

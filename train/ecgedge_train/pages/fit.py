@@ -27,7 +27,7 @@ Advance = Callable[[float], None]
 History = list[dict[str, float]]
 Weights = list[NDArray[np.float32]]
 
-_PREDICT_BATCH = 128
+_PREDICT_BATCH = 32
 _LEAST = 1e-7
 
 
@@ -90,11 +90,7 @@ def has_ended(history: History, patience: int) -> bool:
 
 def predict(model: keras.Model, inputs: Inputs) -> FloatArray:
     """Class probabilities of a whole model, (n, 4) float32."""
-    only = answering(model)
-    n = len(next(iter(inputs.values())))
-    if n == 0:
-        return np.zeros((0, int(only.output.shape[-1])), np.float32)
-    return np.asarray(only.predict(inputs, batch_size=_PREDICT_BATCH, verbose=0), np.float32)
+    return said_of(answering(model), inputs)
 
 
 def answering(model: keras.Model) -> keras.Model:
@@ -104,11 +100,22 @@ def answering(model: keras.Model) -> keras.Model:
     return only
 
 
+def said_of(learner: keras.Model, inputs: Inputs) -> FloatArray:
+    """What a model with one output says, in batches of one size, since every other size is traced anew."""
+    n = len(next(iter(inputs.values())))
+    parts = [np.zeros((0, int(learner.output.shape[-1])), np.float32)]
+    for start in range(0, n, _PREDICT_BATCH):
+        at = np.minimum(np.arange(start, start + _PREDICT_BATCH), n - 1)
+        found = learner.predict_on_batch({name: values[at] for name, values in inputs.items()})
+        parts.append(np.asarray(found, np.float32)[: n - start])
+    return np.concatenate(parts)
+
+
 def predict_rows(model: keras.Model, pool: PagePool, rows: IntArray) -> FloatArray:
-    """The same of pages of a pool, in pieces that fit the memory."""
-    piece = 4 * _PREDICT_BATCH
-    parts = [predict(model, pool.take(rows[start : start + piece])) for start in range(0, len(rows), piece)]
-    return np.concatenate(parts) if parts else np.zeros((0, 4), np.float32)
+    """Class probabilities of pages of a pool, in pieces that fit the memory."""
+    learner, piece = answering(model), 8 * _PREDICT_BATCH
+    parts = [said_of(learner, pool.take(rows[start : start + piece])) for start in range(0, max(1, len(rows)), piece)]
+    return np.concatenate(parts)
 
 
 def _begun(lesson: PageLesson, family: str, options: Options, seed: int) -> _State:
@@ -172,7 +179,7 @@ def _held_back(state: _State, learner: keras.Model, lesson: PageLesson) -> dict[
     """Loss and accuracy on the pages held back; the best weights so far are remembered."""
     truth = lesson.pool.classes[lesson.held_back]
     inputs = lesson.pool.take(lesson.held_back)
-    found = np.asarray(learner.predict(inputs, batch_size=_PREDICT_BATCH, verbose=0))
+    found = said_of(learner, inputs)
     loss = float(-np.log(np.maximum(found[np.arange(len(truth)), truth], _LEAST)).mean())
     earlier = [row["held_back_loss"] for row in state.history]
     if lesson.fit.patience and loss < min(earlier, default=np.inf):

@@ -1,10 +1,8 @@
 """From a page recipe to a trained model in a folder, with all that must be known about it."""
 
-import json
 import platform
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -13,11 +11,14 @@ import numpy as np
 from ecgedge.errors import DataError, SettingsError
 from ecgedge.labels import REPORT
 from ecgedge.manifest import Json
+from ecgedge.plain import to_plain
 from ecgedge_train.datasets import PAGE_DATASETS
 from ecgedge_train.datasets.ecg_images import ReportImage
 from ecgedge_train.models.page_models import page_model
+from ecgedge_train.pages.cache import Advance as ReadAdvance
 from ecgedge_train.pages.cache import page_inputs
 from ecgedge_train.pages.crew import Advance, TrainedCrew, train_crew
+from ecgedge_train.pages.files import write_json
 from ecgedge_train.pages.plots import draw_history, draw_reliability
 from ecgedge_train.pages.pool import IntArray, PagePool
 from ecgedge_train.pages.protocols import DealtPages, deal
@@ -26,9 +27,6 @@ from ecgedge_train.pages.recipe import PageRecipe, read_page_recipe
 _LIBRARIES = ("keras", "tensorflow", "jax", "numpy", "opencv-python-headless")
 MODEL, SETTINGS, TRAINING = "model.keras", "settings.json", "training.json"
 HISTORY, PAGES, RECIPE = "history.json", "pages.json", "recipe.toml"
-
-Read = Callable[[int, int], None]
-"""Called with the number of different pictures that were read, and of all."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def train_page_recipe(
     cache_dir: Path | None = None,
     resume: bool = True,
     workers: int = 1,
-    read: Read = lambda _done, _all: None,
+    read: ReadAdvance = lambda _done, _all: None,
     advance: Advance = lambda _name, _loss: None,
 ) -> TrainedPages:
     """Train what a recipe says, without the fold that it holds out, into the folder of a run.
@@ -170,11 +168,11 @@ def training_facts(trained: TrainedPages) -> dict[str, Json]:
         "options": dict(recipe.options),
         "parameters": int(crew.model.count_params()),
         "networks": {name: len(history) for name, history in crew.history.items()},
-        "fit": json.loads(json.dumps(asdict(recipe.fit))),
+        "fit": to_plain(recipe.fit),
         "libraries": _versions(),
     }
     if recipe.distil is not None:
-        facts["distilled"] = asdict(recipe.distil)
+        facts["distilled"] = to_plain(recipe.distil)
     return facts
 
 
@@ -212,10 +210,3 @@ def _write(trained: TrainedPages) -> None:
     if len(crew.unseen):
         truth = data.pool.classes[crew.unseen]
         draw_reliability(crew.unseen_probabilities, truth, crew.decision, folder / "calibration.png")
-
-
-def write_json(path: Path, content: object) -> None:
-    """Indented JSON, written beside its place first."""
-    made = path.with_suffix(".new")
-    made.write_text(json.dumps(content, indent=1) + "\n")
-    made.replace(path)
