@@ -6,7 +6,7 @@ import pytest
 keras = pytest.importorskip("keras", reason="training needs the extra [train]")
 
 from ecgedge.errors import SettingsError  # noqa: E402
-from ecgedge_train.models.freezing import blocks_of  # noqa: E402
+from ecgedge_train.models.freezing import blocks_of, train_from  # noqa: E402
 from ecgedge_train.models.strip_cnn import StripCnnOptions, strip_cnn  # noqa: E402
 
 HEIGHT_PX, WIDTH_PX = 160, 256
@@ -61,19 +61,32 @@ def test_maps_lie_where_the_leads_are_and_are_the_logits(model):
     logits = found["maps"].mean(axis=(1, 2))
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(found["probabilities"], expected, atol=1e-5)
-    beside = np.flatnonzero((found["maps"] == 0).all(axis=(0, 1, 3)))
+
+
+def test_beside_the_leads_maps_are_zero():
+    margins = strip_cnn(SHAPE, {"width": 0.25, "left": 0.068, "right": 0.958}, keras=keras)
+    maps = np.asarray(margins({"page": np.random.default_rng(2).random((1, HEIGHT_PX, WIDTH_PX, 1))})["maps"])
+    beside = np.flatnonzero((maps == 0).all(axis=(0, 1, 3)))
     assert set(beside) == {0, 1, 30, 31}
 
 
-def test_every_lead_has_weights_of_its_own(model):
-    """The same beat in another lead gives another answer, which a CNN with plain pooling could not."""
-    weights = model.get_layer("head_weights").get_weights()[0]
-    assert weights.shape[2] == 16 * model.get_layer("block_2_relu").output.shape[-1]
+def test_every_lead_is_told_from_the_others(model):
+    """The same beats in another lead give another answer, which a CNN with plain pooling could not."""
+    scale = model.get_layer("block_3_own_scale")
+    kept = scale.get_weights()
+    scale.set_weights([np.random.default_rng(3).normal(size=weight.shape) for weight in kept])
+    curves = np.zeros((2, 4, WIDTH_PX))
+    curves[0, 0, 20:24] = curves[1, 0, 84:88] = 9  # the same in the first lead of the row and in the second
+    answers = np.asarray(model({"page": np.concatenate([page(each) for each in curves])})["maps"]).mean(axis=(1, 2))
+    scale.set_weights(kept)
+    assert np.abs(answers[0] - answers[1]).max() > 1e-3
 
 
 def test_the_rulers_stay_as_they_are(model):
     frozen = {layer.name for layer in model.layers if layer.weights and not layer.trainable}
     assert frozen == {"stem_upper_ruler", "stem_lower_ruler"}
+    train_from(model, "stem")
+    assert frozen == {layer.name for layer in model.layers if layer.weights and not layer.trainable}
     assert blocks_of(model) == ("stem", "block_0", "block_1", "block_2", "block_3", "head")
 
 
@@ -84,7 +97,8 @@ def test_the_rulers_stay_as_they_are(model):
         ((160, 250, 1), {}, "a width that 8 divides"),
         (SHAPE["page"], {"rows": 5}, "5 rows from"),
         (SHAPE["page"], {"reach": 0.0}, "reach 0"),
-        (SHAPE["page"], {"left": 0.99}, "left below right"),
+        (SHAPE["page"], {"left": 0.9, "right": 0.8}, "left below right"),
+        (SHAPE["page"], {"left": 0.99}, "leads of 1 px"),
         (SHAPE["page"], {"row": 4}, "did you mean 'rows'"),
     ],
 )

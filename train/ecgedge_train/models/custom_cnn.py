@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ecgedge_train.models.image_head import (
+    MOMENTUM,
     Head,
     InputShapes,
     Options,
@@ -64,7 +65,7 @@ def custom_cnn(input_shapes: InputShapes, options: Options, *, keras: "types.Mod
         name = f"block_{number}"
         filters = scaled(filters, chosen.width)
         features = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv")(features)
-        features = layers.BatchNormalization(name=f"{name}_norm")(features)
+        features = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(features)
         features = layers.ReLU(name=f"{name}_relu")(features)
         features = layers.MaxPooling2D(2, name=f"{name}_pool")(features)
     units = (scaled(_DENSE, chosen.width),)

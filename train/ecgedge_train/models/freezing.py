@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 HEAD = "head"
 """Freezes everything but the head."""
+RULER = "_ruler"
+"""Ends the name of a layer that is laid by hand and never learns."""
 _BLOCK = re.compile(r"stem|block_\d+|last")
 
 
@@ -45,4 +47,4 @@ def train_from(model: "keras.Model", block: str) -> None:
         raise SettingsError(f"{model.name} has no block {block!r} to train from; choose one of {', '.join(blocks)}")
     learning = blocks[blocks.index(block) :]
     for layer in model.layers:
-        layer.trainable = block_of(layer.name) in learning
+        layer.trainable = block_of(layer.name) in learning and not layer.name.endswith(RULER)

@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 N_CLASSES = 4
 """Of `ecgedge.labels.REPORT`."""
+MOMENTUM = 0.9
+"""Of batch norms: an epoch over some hundred pages has ten to twenty steps, and .99 would lag ten epochs behind."""
 _LEAST_SIDE_PX = 32
 
 

@@ -4,7 +4,7 @@ Howard et al., 2017, arXiv:1704.04861; Sandler et al., 2018, 10.1109/CVPR.2018.0
 sizes are those of `keras.applications`, so that its files fit; the graph is flat, because a backbone nested in a model
 cannot be quantised in training. Departures: strided layers pad odd
 sides evenly; batch norm forgets faster
-(momentum .95), because pages are few; the page comes as ink and is turned to -1..1 in the graph.
+(momentum .9), because pages are few; the page comes as ink and is turned to -1..1 in the graph.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ecgedge.errors import SettingsError
 from ecgedge_train.models.image_head import (
+    MOMENTUM,
     Head,
     InputShapes,
     Options,
@@ -39,7 +40,6 @@ _V2 = (
 """Filters and stride of blocks 0 to 16."""
 _EXPANSION = 6
 _LAST = 1280
-_MOMENTUM = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def _depthwise(
 def _normalised(
     features: "keras.KerasTensor", name: str, *, linear: bool, keras: "types.ModuleType"
 ) -> "keras.KerasTensor":
-    features = keras.layers.BatchNormalization(epsilon=1e-3, momentum=_MOMENTUM, name=f"{name}_norm")(features)
+    features = keras.layers.BatchNormalization(epsilon=1e-3, momentum=MOMENTUM, name=f"{name}_norm")(features)
     return features if linear else keras.layers.ReLU(6.0, name=f"{name}_relu")(features)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ecgedge_train.models.image_head import (
+    MOMENTUM,
     Head,
     InputShapes,
     Options,
@@ -65,7 +66,7 @@ def optimised_cnn(input_shapes: InputShapes, options: Options, *, keras: "types.
         for half in ("a", "b"):
             name = f"block_{number}_{half}"
             conv = layers.Conv2D(scaled(filters, chosen.width), 3, padding="same", name=f"{name}_conv")
-            features = layers.BatchNormalization(name=f"{name}_norm")(conv(features))
+            features = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(conv(features))
             features = layers.ReLU(name=f"{name}_relu")(features)
         features = layers.MaxPooling2D(2, name=f"block_{number}_pool")(features)
         features = layers.SpatialDropout2D(dropped, name=f"block_{number}_dropout")(features)

@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from ecgedge.errors import SettingsError
+from ecgedge_train.models.custom_cnn import custom_cnn
 from ecgedge_train.models.lead_cnn import lead_cnn
+from ecgedge_train.models.mobilenet import mobilenet
+from ecgedge_train.models.optimised_cnn import optimised_cnn
+from ecgedge_train.models.strip_cnn import strip_cnn
 
 if TYPE_CHECKING:
     import types
@@ -33,7 +37,13 @@ class PageModel(Protocol):
     ) -> "keras.Model": ...
 
 
-PAGE_MODELS: dict[str, PageModel] = {"lead_cnn": lead_cnn}
+PAGE_MODELS: dict[str, PageModel] = {
+    "custom_cnn": custom_cnn,
+    "lead_cnn": lead_cnn,
+    "mobilenet": mobilenet,
+    "optimised_cnn": optimised_cnn,
+    "strip_cnn": strip_cnn,
+}
 
 
 def page_model(family: str) -> PageModel:

@@ -3,12 +3,12 @@
 A plain CNN shrinks the page until a wave of 0.1 mV is a fraction of a pixel, and its pooling forgets which lead it saw.
 Here each row is a band of full width; in every column the highest and the lowest ink are read off by laying a ruler
 along the column (ink times height) and taking the maximum, which survives int8 and needs no training. Convolutions
-`(1, k)` are shared over rows; then the rows are cut into cells of one lead each, and every lead has a linear layer of
-its own, whose outputs are the class activation maps. 23,684 parameters.
+`(1, k)` are shared over rows; then the rows are cut into cells of one lead each. Every lead scales and shifts its
+features on its own, and a kernel over all leads adds what they say together; the sum of both is the class activation
+maps. About 20,000 parameters.
 
-It knows where rows and columns lie on the page, so it is for one layout (the options), and for pages of ink alone
-(`waveform_only`): on a page with its grid the highest ink is the grid. Trained with `augment_images`, it bears rows
-that lie a quarter of their distance off.
+It knows where rows and columns lie: on aligned pages (`ecgedge.aligned_page`) of one layout, of ink alone
+(`waveform_only`), since on a page with its grid the highest ink is the grid.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ import numpy as np
 
 from ecgedge.errors import SettingsError
 from ecgedge_train.models.image_head import (
+    MOMENTUM,
     N_CLASSES,
     InputShapes,
     Options,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 _TRUNK = ((16, 9), (24, 7), (32, 5))
 """Filters at width 1 and kernel of each block; every block halves the resolution in time."""
-_JOINT = 48
+_OWN, _JOINT = 32, 48
 _SHRINKS = 2 ** len(_TRUNK)
 _INK = (4.0, -0.3)
 """Slope and offset that make a pixel more than a third of which is ink wholly ink: a line on two rows of pixels is
@@ -52,14 +53,14 @@ class StripCnnOptions:
     dropout: float = 0.4
     rows: int = 4
     columns: int = 4
-    first_row: float = 0.092
-    """Where the zero line of the first row lies; medians over the digitised training pages."""
-    row_distance: float = 0.2735
-    reach: float = 0.173
-    """How far from its zero line a curve is looked for, up and down; bands overlap by a quarter of the distance."""
-    left: float = 0.068
+    first_row: float = 0.1512
+    """Where the zero line of the first row lies; this and the next as `ecgedge.aligned_page` lays four rows."""
+    row_distance: float = 0.2326
+    reach: float = 0.15
+    """How far from its zero line a curve is looked for, up and down; bands overlap by a third of the distance."""
+    left: float = 0.0
     """Where the first lead begins."""
-    right: float = 0.958
+    right: float = 1.0
     """Where the last lead ends."""
 
 
@@ -90,7 +91,9 @@ def strip_cnn(input_shapes: InputShapes, options: Options, *, keras: "types.Modu
     for number, (filters, kernel) in enumerate(_TRUNK):
         features = _convolve(features, scaled(filters, chosen.width), kernel, f"block_{number}", stride=2, keras=keras)
     cells, margins_px = _cells(features, chosen, keras=keras)
-    maps = _maps(_with_all_leads(cells, chosen, keras=keras), chosen, keras=keras)
+    maps = layers.Add(name="both_maps")(
+        [_own_maps(cells, chosen, keras=keras), _joint_maps(cells, chosen, keras=keras)]
+    )
     maps = layers.Reshape((chosen.rows, -1, N_CLASSES), name="rows_of_maps")(maps)
     maps = layers.ZeroPadding2D(((0, 0), margins_px), name="maps")(maps)
     logits = layers.GlobalAveragePooling2D(name="logits")(maps)
@@ -130,7 +133,7 @@ def _edges(bands: "keras.KerasTensor", *, keras: "types.ModuleType") -> "keras.K
     edge = layers.Concatenate(name="stem_edges")(edges)
     mean = layers.AveragePooling2D((1, edge.shape[2]), name="stem_mean")(edge)
     level = layers.Subtract(name="stem_level")([edge, mean])
-    return layers.BatchNormalization(name="stem_norm")(level)
+    return layers.BatchNormalization(momentum=MOMENTUM, name="stem_norm")(level)
 
 
 def _convolve(
@@ -138,7 +141,9 @@ def _convolve(
 ) -> "keras.KerasTensor":
     layers = keras.layers
     conv = layers.Conv2D(filters, (1, kernel), strides=(1, stride), padding="same", use_bias=False, name=f"{name}_conv")
-    return layers.ReLU(name=f"{name}_relu")(layers.BatchNormalization(name=f"{name}_norm")(conv(features)))
+    return layers.ReLU(name=f"{name}_relu")(
+        layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(conv(features))
+    )
 
 
 def _cells(
@@ -154,33 +159,40 @@ def _cells(
     return keras.layers.Reshape(shape, name="block_2_cells")(inner), (left, right)
 
 
-def _with_all_leads(
+def _own_maps(cells: "keras.KerasTensor", chosen: StripCnnOptions, *, keras: "types.ModuleType") -> "keras.KerasTensor":
+    """(n, cells, time, c) -> (n, cells, time, 4): what each lead says, its features scaled and shifted as its own.
+
+    Scale and shift are a depthwise layer over leads times features, so that they are int8 like all else.
+    """
+    layers = keras.layers
+    n_cells, time = cells.shape[1:3]
+    filters = scaled(_OWN, chosen.width)
+    own = layers.Conv2D(filters, 1, name="block_3_own_conv")(cells)
+    own = layers.Permute((2, 1, 3), name="block_3_own_time_first")(own)
+    own = layers.Reshape((1, time, n_cells * filters), name="block_3_own_flat")(own)
+    own = layers.DepthwiseConv2D(1, name="block_3_own_scale")(own)
+    own = layers.Reshape((time, n_cells, filters), name="block_3_own_leads")(own)
+    own = layers.Permute((2, 1, 3), name="block_3_own_cells")(own)
+    own = layers.BatchNormalization(momentum=MOMENTUM, name="block_3_own_norm")(own)
+    own = layers.ReLU(name="block_3_own_relu")(own)
+    own = layers.Dropout(chosen.dropout, name="head_own_dropout")(own)
+    return layers.Conv2D(N_CLASSES, 1, name="head_own_maps")(own)
+
+
+def _joint_maps(
     cells: "keras.KerasTensor", chosen: StripCnnOptions, *, keras: "types.ModuleType"
 ) -> "keras.KerasTensor":
-    """What all leads say together, added to each of them; the shape stays."""
+    """(n, cells, time, c) -> (n, cells, time, 4): what all leads say together, the same for each of them."""
     layers = keras.layers
-    n_cells, _, filters = cells.shape[1:]
-    joint = layers.DepthwiseConv2D((n_cells, 1), depth_multiplier=2, use_bias=False, name="block_3_across")(cells)
-    joint = layers.ReLU(name="block_3_across_relu")(layers.BatchNormalization(name="block_3_across_norm")(joint))
-    joint = layers.SpatialDropout2D(chosen.dropout / 2, name="block_3_dropout")(joint)
+    n_cells = cells.shape[1]
+    joint = layers.DepthwiseConv2D((n_cells, 1), depth_multiplier=2, use_bias=False, name="block_3_across_conv")(cells)
+    joint = layers.BatchNormalization(momentum=MOMENTUM, name="block_3_across_norm")(joint)
+    joint = layers.ReLU(name="block_3_across_relu")(joint)
+    joint = layers.SpatialDropout2D(chosen.dropout, name="block_3_across_dropout")(joint)
     joint = _convolve(joint, scaled(_JOINT, chosen.width), 3, "block_3_joint", keras=keras)
-    told = layers.Conv2D(filters, 1, name="block_3_told")(joint)
-    told = layers.UpSampling2D((n_cells, 1), name="block_3_told_all")(told)
-    return layers.ReLU(name="block_3_relu")(layers.Add(name="block_3_add")([cells, told]))
-
-
-def _maps(cells: "keras.KerasTensor", chosen: StripCnnOptions, *, keras: "types.ModuleType") -> "keras.KerasTensor":
-    """(n, cells, time, c) -> (n, cells, time, 4): a linear layer of its own for every lead."""
-    layers = keras.layers
-    n_cells, time, filters = cells.shape[1:]
-    cells = layers.SpatialDropout2D(chosen.dropout, name="head_dropout")(cells)
-    flat = layers.Permute((2, 1, 3), name="head_time_first")(cells)
-    flat = layers.Reshape((1, time, n_cells * filters), name="head_features")(flat)
-    parts = layers.DepthwiseConv2D(1, depth_multiplier=N_CLASSES, name="head_weights")(flat)
-    parts = layers.Reshape((time * n_cells, filters, N_CLASSES), name="head_parts")(parts)
-    summed = layers.AveragePooling2D((1, filters), name="head_sum")(parts)
-    summed = layers.Reshape((time, n_cells, N_CLASSES), name="head_leads")(summed)
-    return layers.Permute((2, 1, 3), name="head_maps")(summed)
+    joint = layers.Dropout(chosen.dropout, name="head_joint_dropout")(joint)
+    maps = layers.Conv2D(N_CLASSES, 1, name="head_joint_maps")(joint)
+    return layers.UpSampling2D((n_cells, 1), name="head_joint_everywhere")(maps)
 
 
 def _require(chosen: StripCnnOptions, width_px: int, channels: int) -> None:
@@ -199,4 +211,9 @@ def _require(chosen: StripCnnOptions, width_px: int, channels: int) -> None:
         raise SettingsError(
             f"model strip_cnn: reach {chosen.reach:g}, leads from {chosen.left:g} to {chosen.right:g}; "
             "reach above 0 to 0.5, left below right, both within 0 to 1"
+        )
+    lead_px = (chosen.right - chosen.left) * width_px / chosen.columns
+    if lead_px < _SHRINKS:
+        raise SettingsError(
+            f"model strip_cnn: leads of {lead_px:.0f} px; they must be {_SHRINKS} px wide; use wider pages"
         )
