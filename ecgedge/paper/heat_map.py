@@ -187,7 +187,7 @@ def _legend(width_px: int) -> Pixels:
     ramp = np.linspace(-1, 1, _SCALE_PX[0], dtype=np.float32)[None].repeat(_SCALE_PX[1], axis=0)
     band[top : top + _SCALE_PX[1], left : left + _SCALE_PX[0]] = np.rint(255 * _tint(ramp)).astype(np.uint8)
     _write(band, "speaks against", row=0, scale=0.5, colour=_INK)
-    _write(band, "speaks for this class, compared with the mean of all", row=0, scale=0.5, colour=_INK, left_px=left + 230)
+    _write(band, "for the class, compared with all", row=0, scale=0.5, colour=_INK, left_px=left + 230)
     _write(band, NOTICE, row=1, scale=0.55, colour=_SOFT)
     return band
 
