@@ -1,8 +1,9 @@
 """Twelve leads and a rhythm strip -> four classes, with class-activation maps over time and leads inside the graph.
 
 Convolutions `(1, k)` are shared over leads; what several leads say together comes in through a depthwise kernel that
-spans all twelve, and is handed back to each of them. The last layers are linear in every lead's own features, so that
-the mean of the maps is the logit: no gradients are needed to see what was looked at. About 30,000 parameters.
+spans all twelve, and is handed back to each of them. Every lead then has a scale and an offset of its own for each
+feature, since the same wave means another thing in V1 than in V6. What follows is linear, so that the mean of the maps
+is the logit: no gradients are needed to see what was looked at. About 30,000 parameters.
 """
 
 from collections.abc import Mapping
@@ -13,12 +14,14 @@ if TYPE_CHECKING:
 
     import keras
 
-_TRUNK = ((16, 9), (24, 7), (32, 5))
-"""Filters at width 1 and kernel in samples of each block; every block halves the time resolution."""
+_TRUNK = ((16, 9, 2), (24, 7, 2), (32, 5, 2))
+"""Filters at width 1, kernel and stride in samples of each block."""
 _STRIP = ((12, 9, 3), (16, 7, 3), (24, 5, 2))
-"""The same for the strip, with the pooling of each block."""
+"""The same for the strip."""
 _JOINT = 48
 _CLASSES = 4
+_MOMENTUM = 0.9
+"""Of batch normalisation: an epoch has a dozen batches only."""
 
 
 def lead_cnn(
@@ -32,13 +35,13 @@ def lead_cnn(
     Parameters
     ----------
     input_shapes : `leads` (12, n_samples, 2) and `strip` (1, n_samples, 2)
-    options : `width` multiplies all filters (1.0), `dropout` is the share dropped before the maps (0.3)
+    options : `width` multiplies all filters (1.0), `dropout` is the share of features dropped before the maps (0.4)
 
     Returns
     -------
     Model with outputs `probabilities` (n, 4), `maps` (n, time, 12, 4) and `strip_maps` (n, 1, time, 4).
     """
-    width, dropped = float(options.get("width", 1.0)), float(options.get("dropout", 0.3))
+    width, dropped = float(options.get("width", 1.0)), float(options.get("dropout", 0.4))
     layers = keras.layers
     leads, strip = (layers.Input(input_shapes[name], name=name) for name in ("leads", "strip"))
     maps = _lead_maps(leads, width=width, dropped=dropped, keras=keras)
@@ -51,14 +54,18 @@ def lead_cnn(
     return keras.Model({"leads": leads, "strip": strip}, outputs, name="lead_cnn")
 
 
+def _normed(x: "keras.KerasTensor", name: str, *, keras: "types.ModuleType") -> "keras.KerasTensor":
+    x = keras.layers.BatchNormalization(momentum=_MOMENTUM, name=f"{name}_norm")(x)
+    return keras.layers.ReLU(name=f"{name}_relu")(x)
+
+
 def _block(
-    x: "keras.KerasTensor", filters: int, kernel: int, *, pool: int, name: str, keras: "types.ModuleType"
+    x: "keras.KerasTensor", filters: int, kernel: int, *, stride: int = 1, name: str, keras: "types.ModuleType"
 ) -> "keras.KerasTensor":
-    layers = keras.layers
-    x = layers.Conv2D(filters, (1, kernel), padding="same", use_bias=False, name=f"{name}_conv")(x)
-    x = layers.BatchNormalization(name=f"{name}_norm")(x)
-    x = layers.ReLU(name=f"{name}_relu")(x)
-    return layers.MaxPool2D((1, pool), name=f"{name}_pool")(x)
+    convolve = keras.layers.Conv2D(
+        filters, (1, kernel), strides=(1, stride), padding="same", use_bias=False, name=f"{name}_conv"
+    )
+    return _normed(convolve(x), name, keras=keras)
 
 
 def _lead_maps(
@@ -66,30 +73,39 @@ def _lead_maps(
 ) -> "keras.KerasTensor":
     """(n, 12, samples, 2) -> (n, time, 12, 4)."""
     layers = keras.layers
-    own = leads
-    for number, (filters, kernel) in enumerate(_TRUNK):
-        own = _block(own, _scaled(filters, width), kernel, pool=2, name=f"lead{number}", keras=keras)
+    own = layers.BatchNormalization(momentum=_MOMENTUM, name="leads_norm")(leads)
+    for number, (filters, kernel, stride) in enumerate(_TRUNK):
+        own = _block(own, _scaled(filters, width), kernel, stride=stride, name=f"lead{number}", keras=keras)
+    both = layers.Add(name="both")([own, _from_all(own, width=width, dropped=dropped, keras=keras)])
+    both = layers.ReLU(name="both_relu")(both)
+    both = layers.Permute((2, 1, 3), name="time_first")(both)
+    both = _own_scales(both, keras=keras)
+    both = layers.SpatialDropout2D(dropped, name="lead_dropout")(both)
+    return layers.Conv2D(_CLASSES, 1, name="maps")(both)
+
+
+def _from_all(
+    own: "keras.KerasTensor", *, width: float, dropped: float, keras: "types.ModuleType"
+) -> "keras.KerasTensor":
+    """What the twelve leads say together, (n, 12, time, features): the same for each of them."""
+    layers = keras.layers
     n_leads, features = own.shape[1], own.shape[3]
     joint = layers.DepthwiseConv2D((n_leads, 1), depth_multiplier=2, use_bias=False, name="across")(own)
-    joint = layers.ReLU(name="across_relu")(layers.BatchNormalization(name="across_norm")(joint))
-    joint = _block(joint, _scaled(_JOINT, width), 3, pool=1, name="joint", keras=keras)
-    told = layers.Conv2D(features, (1, 1), name="told")(joint)
-    told = layers.UpSampling2D((n_leads, 1), name="told_all")(told)
-    both = layers.ReLU(name="both_relu")(layers.Add(name="both")([own, told]))
-    both = layers.SpatialDropout2D(dropped, name="lead_dropout")(both)
-    both = layers.Permute((2, 1, 3), name="time_first")(both)
-    return _own_linear(both, keras=keras)
+    joint = _normed(joint, "across", keras=keras)
+    joint = layers.SpatialDropout2D(dropped / 2, name="across_dropout")(joint)
+    joint = _block(joint, _scaled(_JOINT, width), 3, name="joint", keras=keras)
+    told = layers.Conv2D(features, 1, name="told")(joint)
+    return layers.UpSampling2D((n_leads, 1), name="told_all")(told)
 
 
-def _own_linear(x: "keras.KerasTensor", *, keras: "types.ModuleType") -> "keras.KerasTensor":
-    """(n, time, leads, features) -> (n, time, leads, 4): a linear layer of its own for every lead."""
+def _own_scales(x: "keras.KerasTensor", *, keras: "types.ModuleType") -> "keras.KerasTensor":
+    """(n, time, leads, features): a scale and an offset of its own for every lead and feature, then ReLU."""
     layers = keras.layers
     time, leads, features = x.shape[1:]
-    flat = layers.Reshape((1, time, leads * features), name="lead_features")(x)
-    parts = layers.DepthwiseConv2D((1, 1), depth_multiplier=_CLASSES, name="lead_weights")(flat)
-    parts = layers.Reshape((time * leads, features, _CLASSES), name="lead_parts")(parts)
-    summed = layers.AveragePooling2D((1, features), name="lead_sum")(parts)
-    return layers.Reshape((time, leads, _CLASSES), name="maps")(summed)
+    mixed = layers.Conv2D(features, 1, name="mixed")(x)
+    flat = layers.Reshape((1, time, leads * features), name="lead_features")(mixed)
+    flat = layers.DepthwiseConv2D(1, depthwise_initializer="ones", name="lead_scales")(flat)
+    return layers.ReLU(name="lead_relu")(layers.Reshape((time, leads, features), name="scaled")(flat))
 
 
 def _strip_maps(
@@ -97,11 +113,11 @@ def _strip_maps(
 ) -> "keras.KerasTensor":
     """(n, 1, samples, 2) -> (n, 1, time, 4)."""
     layers = keras.layers
-    x = strip
-    for number, (filters, kernel, pool) in enumerate(_STRIP):
-        x = _block(x, _scaled(filters, width), kernel, pool=pool, name=f"strip{number}", keras=keras)
+    x = layers.BatchNormalization(momentum=_MOMENTUM, name="strip_norm")(strip)
+    for number, (filters, kernel, stride) in enumerate(_STRIP):
+        x = _block(x, _scaled(filters, width), kernel, stride=stride, name=f"strip{number}", keras=keras)
     x = layers.SpatialDropout2D(dropped, name="strip_dropout")(x)
-    return layers.Conv2D(_CLASSES, (1, 1), name="strip_maps")(x)
+    return layers.Conv2D(_CLASSES, 1, name="strip_maps")(x)
 
 
 def _scaled(filters: int, width: float) -> int:

@@ -36,6 +36,8 @@ class LeadAugmentation:
     """Amplitude of a slow wave, at most."""
     lead_dropped: float = 0.05
     """Probability that a lead was not read at all."""
+    strip_dropped: float = 0.1
+    """The same for the rhythm strip, which is left out where its lead is not sure."""
     gap: float = 0.2
     """Probability that a lead has a stretch that was not read."""
     gap_share: float = 0.15
@@ -61,8 +63,8 @@ def augment(inputs: Inputs, rng: Generator, settings: LeadAugmentation) -> Input
     strip = _resampled(_rolled(inputs["strip"], rng, settings.roll_samples), rate, np.zeros(n))
     own = gain * rng.uniform(1 - settings.lead_gain, 1 + settings.lead_gain, (n, leads.shape[1], 1))
     return {
-        "leads": _spoilt(leads, own, jitter, rng, settings),
-        "strip": _spoilt(strip, gain, jitter, rng, settings),
+        "leads": _spoilt(leads, own, jitter, rng, settings, dropped=settings.lead_dropped),
+        "strip": _spoilt(strip, gain, jitter, rng, settings, dropped=settings.strip_dropped),
     }
 
 
@@ -93,10 +95,12 @@ def _spoilt(
     jitter: NDArray[np.float64],
     rng: Generator,
     settings: LeadAugmentation,
+    *,
+    dropped: float,
 ) -> FloatArray:
     shape = values.shape[:3]
     signal = values[..., 0] * gain + rng.standard_normal(shape, np.float32) * jitter + _drift(shape, rng, settings)
-    seen = values[..., 1] * _kept(shape, rng, settings)
+    seen = values[..., 1] * _kept(shape, rng, settings, dropped=dropped)
     signal = np.where(seen > 0, np.clip(signal, -1, 1), 0)
     return np.stack([signal, seen], axis=-1).astype(np.float32)
 
@@ -107,12 +111,12 @@ def _drift(shape: tuple[int, ...], rng: Generator, settings: LeadAugmentation, *
     return (np.sin(wave) * rng.uniform(0, 1, rows) * settings.drift).astype(np.float32)
 
 
-def _kept(shape: tuple[int, ...], rng: Generator, settings: LeadAugmentation) -> FloatArray:
+def _kept(shape: tuple[int, ...], rng: Generator, settings: LeadAugmentation, *, dropped: float) -> FloatArray:
     """1 where a lead stays, 0 where it, or a stretch of it, is taken away."""
     rows, samples = (*shape[:2], 1), shape[2]
     begin = rng.integers(0, samples, rows)
     length = rng.uniform(0, settings.gap_share, rows) * samples * (rng.random(rows) < settings.gap)
     at = np.arange(samples)
     in_gap = (at >= begin) & (at < begin + length)
-    dropped = rng.random(rows) < settings.lead_dropped
-    return (~(in_gap | dropped)).astype(np.float32)
+    lost = rng.random(rows) < dropped
+    return (~(in_gap | lost)).astype(np.float32)
