@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgedge.errors import InputError
+from ecgedge.paper.layouts import layouts
 from ecgedge.paper.page import FloatArray, LeadTrace, Page, Pixels, Traces
 
 MARGIN = 0.65
@@ -36,7 +37,7 @@ def align_page(page: Page, traces: Traces) -> Page:
     Raises
     ------
     InputError
-        Fewer than two rows, or rows or leads that lie in no order: nothing to align by.
+        Fewer than two rows were read, or rows or leads that lie in no order: nothing to align by.
     """
     nodes = _nodes(page, traces)
     n_rows = len(nodes) - 2
@@ -60,19 +61,28 @@ def _nodes(page: Page, traces: Traces) -> NDArray[np.float64]:
 
     The first and the last row of nodes are the edges of the aligned page.
     """
-    rows = [sorted(row, key=lambda lead: lead.x_px[0]) for row in _rows(traces)]
-    if len(rows) < 2:
-        raise InputError(f"{page.name}: {len(rows)} rows of curves; two are needed to align a page by")
-    columns = max(map(len, rows))
-    inner = np.array([_row_nodes(row, columns) for row in rows])
+    numbers = np.array(sorted({lead.row for lead in traces.leads}))
+    if len(numbers) < 2:
+        raise InputError(f"{page.name}: {len(numbers)} rows of curves; two are needed to align a page by")
+    plan = layouts()[traces.layout].rows
+    columns = max(map(len, plan))
+    found = np.array([_row_nodes(_leads_of_row(traces, number), columns) for number in numbers])
+    inner = _all_rows(found, numbers, len(plan))
     above = inner[:1] - MARGIN * (inner[1:2] - inner[:1])
     below = inner[-1:] + MARGIN * (inner[-1:] - inner[-2:-1])
     return np.concatenate([above, inner, below])
 
 
-def _rows(traces: Traces) -> list[list[LeadTrace]]:
-    numbers = sorted({lead.row for lead in traces.leads})
-    return [[lead for lead in traces.leads if lead.row == number] for number in numbers]
+def _leads_of_row(traces: Traces, number: int) -> list[LeadTrace]:
+    return sorted((lead for lead in traces.leads if lead.row == number), key=lambda lead: lead.x_px[0])
+
+
+def _all_rows(found: NDArray[np.float64], numbers: NDArray[np.int64], n_rows: int) -> NDArray[np.float64]:
+    """Nodes of all rows of the layout: a row that was not read lies on the straight line through the others."""
+    slope, start = np.polyfit(numbers, found.reshape(len(numbers), -1), 1)
+    every = (start + np.arange(n_rows)[:, None] * slope).reshape(n_rows, *found.shape[1:])
+    every[numbers] = found
+    return np.asarray(every, np.float64)
 
 
 def _row_nodes(leads: list[LeadTrace], columns: int) -> NDArray[np.float64]:

@@ -71,6 +71,14 @@ def test_leads_come_to_the_same_places(left, level):
     np.testing.assert_allclose(marks(aligned), wanted, atol=0.004)
 
 
+@pytest.mark.parametrize("missing", [0, 1, ROWS - 1])
+def test_a_row_that_was_not_read_takes_its_place(missing):
+    """Rhythm strips whose lead is not sure are left out, on photos often."""
+    page, traces = drawn(LEFT + 30, LEVEL + 40)
+    without = replace(traces, leads=tuple(lead for lead in traces.leads if lead.row != missing))
+    np.testing.assert_array_equal(align_page(page, without).pixels, align_page(page, traces).pixels)
+
+
 def test_millimetres_stay_as_long_as_they_were():
     aligned = align_page(*drawn(LEFT, LEVEL))
     assert aligned.pixels.shape == (round((ROWS - 1 + 2 * MARGIN) * DISTANCE_PX), COLUMNS * LEAD_PX, 3)

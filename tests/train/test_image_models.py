@@ -7,16 +7,20 @@ import pytest
 
 from ecgedge.catalogue import data_roots
 from ecgedge.errors import SettingsError
+from ecgedge.page_images import PageImageSettings
 from ecgedge_train.models.custom_cnn import custom_cnn
 from ecgedge_train.models.freezing import HEAD, block_of, blocks_of, train_from
 from ecgedge_train.models.imagenet import stem_for
 from ecgedge_train.models.mobilenet import lay_backbone, mobilenet
 from ecgedge_train.models.optimised_cnn import optimised_cnn
+from ecgedge_train.models.page_models import page_model
+from ecgedge_train.pages.recipe import read_page_recipe
 from ecgedge_train.quiet import start_keras
 
 start_keras()
 import keras  # noqa: E402 - only after it was started quietly
 
+RECIPES = Path(__file__).parents[2] / "train" / "recipes"
 GREY = {"page": (64, 96, 1)}
 FAMILIES = [
     (custom_cnn, {"width": 0.25}),
@@ -54,6 +58,18 @@ def test_parameters_are_those_published():
     assert custom_cnn(page, {"head": "dense"}, keras=keras).count_params() == 423_172
     assert optimised_cnn(page, {"head": "dense"}, keras=keras).count_params() == 5_902_052
     assert set(custom_cnn(page, {"head": "dense"}, keras=keras).output) == {"probabilities"}
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("page-image*.toml")), ids=lambda path: path.stem)
+def test_every_image_recipe_builds_its_model(path: Path):
+    recipe = read_page_recipe(path)
+    image = recipe.pipeline.inputs
+    assert isinstance(image, PageImageSettings)
+    options = {key: value for key, value in recipe.options.items() if key != "weights"}  # other tests load them
+    shape = (image.height_px, image.width_px, image.channels)
+    model = page_model(recipe.family)({"page": shape}, options, keras=keras)
+    for stage in recipe.fit.unfreeze:
+        train_from(model, stage.train_from)
 
 
 def test_an_impossible_recipe_is_refused():
