@@ -1,5 +1,7 @@
 """Keras without its back end's notes on this processor: they would bury what a user wants to read."""
 
+import logging
+
 from ecgedge.chatter import without_chatter
 from ecgedge.extras import require
 
@@ -24,6 +26,7 @@ def start_keras() -> None:
         Keras or TensorFlow is not installed.
     """
     require("keras")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of every model after the fifth
     with without_chatter(*CHATTER):
         import keras
 

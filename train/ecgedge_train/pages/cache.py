@@ -34,7 +34,17 @@ Arrays = dict[str, NDArray[np.generic]]
 Advance = Callable[[int, int], None]
 """Called with the number of different pictures that are there, and of all."""
 
-_READERS = ("digitise", "images", "lead_arrays", "page_images", "page_pipeline", "page_reading", "pages", "traces")
+_READERS = (
+    "aligned_page",
+    "digitise",
+    "images",
+    "lead_arrays",
+    "page_images",
+    "page_pipeline",
+    "page_reading",
+    "pages",
+    "traces",
+)
 _ONLY_DRAW = ("agreement", "contact_sheet", "heat_map", "overlay", "tallies")
 _REASON = "refused"
 
@@ -113,6 +123,12 @@ def _inputs(picture: Picture, pipeline: PagePipeline) -> Inputs:
     return pipeline.inputs_of(reading.page, reading.traces)
 
 
+def keep_page(path: Path, page: ReadPage, pipeline: PagePipeline, *, cache_dir: Path | None = None) -> None:
+    """Keep what was read of a picture elsewhere, such as on a machine with more processors."""
+    folder = (cache_dir or default_cache_dir()) / _pipeline_hash(pipeline)
+    _keep(page, folder / f"{_sha256(_content(path))}.npz")
+
+
 def _in_processes(read: Callable[[Path], ReadPage], paths: Sequence[Path], workers: int) -> Iterator[ReadPage]:
     if workers <= 1:
         yield from map(read, paths)
@@ -163,11 +179,14 @@ def _pipeline_hash(pipeline: PagePipeline) -> str:
 
 @cache
 def _reader_hash() -> str:
-    """SHA-256 over the code that reads pages, and over what it knows of layouts and of lead names."""
+    return _sha256(b"".join(_sha256(path.read_bytes()).encode() for path in reader_files()))
+
+
+def reader_files() -> list[Path]:
+    """The code that reads pages, and what it knows of layouts and of lead names."""
     core = Path(str(files("ecgedge")))
     paper = [path for path in (core / "paper").iterdir() if path.is_file() and path.stem not in _ONLY_DRAW]
-    sources = sorted([*(core / f"{name}.py" for name in _READERS), *paper])
-    return _sha256(b"".join(_sha256(path.read_bytes()).encode() for path in sources))
+    return sorted([*(core / f"{name}.py" for name in _READERS), *paper])
 
 
 def _content(path: Path) -> bytes:
