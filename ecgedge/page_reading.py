@@ -76,7 +76,7 @@ def read_page(picture: Picture, pipeline: PagePipeline, *, any_layout: bool = Fa
     with watch.stage("read traces"):
         traces = _traces(page, may_fail=any_layout and not pipeline.needs_traces)
     with watch.stage("one page"):
-        require_one_page(picture, page, read=lambda other: read_traces(find_page(other)))
+        require_one_page(picture, page)
     doubt = pipeline.doubt_about("" if traces is None else traces.layout)
     return PageReading(page, traces, doubt, tuple(watch.stages))
 
