@@ -15,7 +15,7 @@ from ecgedge.decide import Decision
 from ecgedge.errors import InputError
 from ecgedge.manifest import Json
 from ecgedge.page_engine import PageEngine
-from ecgedge_convert.page_export import PageModelFacts, page_bundle
+from ecgedge_convert.page_export import PageModelFacts, bare_bundle
 from ecgedge_convert.page_run import output_shapes, representative_rows
 from ecgedge_convert.quantise import to_int8
 from ecgedge_train.datasets.ecg_images import ReportImage
@@ -146,7 +146,7 @@ def _answers(trained: TrainedPages, folder: Path) -> FoldAnswers:
     facts = PageModelFacts(
         trained.recipe.name, trained.recipe.pipeline, decision, training_facts(trained), output_shapes(model)
     )
-    bundle = page_bundle(to_int8(model, representative), facts)
+    bundle = bare_bundle(to_int8(model, representative), facts)
     (folder / _BUNDLE).write_bytes(bundle.model)
     engine = PageEngine(bundle)
     from_manifest = Decision.from_manifest(bundle.manifest.decision)

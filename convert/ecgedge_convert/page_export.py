@@ -36,7 +36,12 @@ class PageModelFacts:
 
 
 def page_bundle(model: bytes, facts: PageModelFacts) -> Bundle:
-    """A complete page bundle, golden vectors included, in memory.
+    """A complete page bundle, golden vectors included, in memory; raises as `bare_bundle` does."""
+    return with_golden(bare_bundle(model, facts))
+
+
+def bare_bundle(model: bytes, facts: PageModelFacts) -> Bundle:
+    """The same without golden vectors, for a fold of a cross-validation: it cannot prove itself elsewhere.
 
     Raises
     ------
@@ -65,7 +70,7 @@ def page_bundle(model: bytes, facts: PageModelFacts) -> Bundle:
         model_bytes=len(model),
         model_sha256="",
     )
-    return with_golden(Bundle(manifest, model, render_card(manifest), b""))
+    return Bundle(manifest, model, render_card(manifest), b"")
 
 
 def outputs_of(specs: tuple[TensorSpec, ...], shapes: Shapes) -> dict[str, TensorSpec]:
