@@ -7,6 +7,7 @@ import pytest
 from ecgedge.errors import SettingsError
 from ecgedge.lead_arrays import LeadArraySettings
 from ecgedge.page_images import PageImageSettings
+from ecgedge_train.models.page_models import PAGE_MODELS
 from ecgedge_train.pages.augment_leads import LeadAugmentation
 from ecgedge_train.pages.recipe import UnfreezeStage, read_page_recipe, task_of
 
@@ -85,6 +86,16 @@ def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, said: str) -
     with pytest.raises(SettingsError, match=said) as error:
         read_page_recipe(written(tmp_path, LEADS.replace(old, new)))
     assert "toy.toml" in str(error.value) and "\n" not in str(error.value).replace("\\n", "")
+
+
+SHIPPED = sorted((Path(__file__).parents[2] / "train/recipes").glob("page*.toml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=[path.stem for path in SHIPPED])
+def test_shipped_recipes_can_be_read(path: Path) -> None:
+    found = read_page_recipe(path)
+    assert found.name == path.stem and found.family in PAGE_MODELS
+    assert (found.hold_out.folds, found.hold_out.seed, found.hold_out.fold) == (5, 0, 4)
 
 
 def test_patience_needs_pages_held_back(tmp_path: Path) -> None:

@@ -7,15 +7,18 @@ import click
 from rich.console import Console
 
 from ecgedge import NOTICE
+from ecgedge.bundle import find_bundle, read_bundle, write_bundle
 from ecgedge.class_metrics import ClassFigures, class_figures
 from ecgedge.errors import InputError
 from ecgedge.extras import require
+from ecgedge.manifest import Json
 from ecgedge_train.commands.evaluate_page import class_table, confusion_table, reading_bar
 from ecgedge_train.pages.files import write_json
 from ecgedge_train.pages.judged import agreement
 from ecgedge_train.pages.protocols import EXPLAINED, PROTOCOLS
 from ecgedge_train.pages.recipe import PageRecipe, ProtocolName, read_page_recipe, task_of
 from ecgedge_train.pages.run_report import totals_text, write_run_report
+from ecgedge_train.pages.stamp import crossval_entry, with_figures
 
 if TYPE_CHECKING:
     from ecgedge_convert.page_crossval import Crossvalidation, CrossvalPlan
@@ -45,6 +48,7 @@ Examples:
 )
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the data sets; default: ECGEDGE_DATA.")
 @click.option("--workers", type=click.IntRange(1), default=1, help="Processes that read pages, the first time.")
+@click.option("--stamp", "stamp", metavar="BUNDLE", help="Write the figures into this bundle's card.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), metavar="FILE", help="Write all of it as JSON.")
 def crossval(
     recipe: Path,
@@ -56,6 +60,7 @@ def crossval(
     out: Path | None,
     data: Path | None,
     workers: int,
+    stamp: str | None,
     json_path: Path | None,
 ) -> None:
     """Cross-validate RECIPE, a page model's: every fold trained, converted to int8, and judged by what it has not seen.
@@ -70,7 +75,11 @@ def crossval(
     content = read_page_recipe(recipe)
     plan = CrossvalPlan(protocol, folds, _numbers(seeds, "--seeds"), _numbers(only, "--only"))
     folder = out or Path("runs") / f"{content.name}-crossval"
-    _crossval(content, plan, folder, data=data, workers=workers, json_path=json_path)
+    full = _crossval(content, plan, folder, data=data, workers=workers)
+    if json_path is not None:
+        write_json(json_path, full)
+    if stamp is not None:
+        write_bundle(with_figures(read_bundle(stamp), crossval_entry(full)), find_bundle(stamp))
     click.echo(NOTICE)
 
 
@@ -82,8 +91,8 @@ def _numbers(text: str, option: str) -> tuple[int, ...]:
 
 
 def _crossval(
-    recipe: PageRecipe, plan: "CrossvalPlan", folder: Path, *, data: Path | None, workers: int, json_path: Path | None
-) -> None:
+    recipe: PageRecipe, plan: "CrossvalPlan", folder: Path, *, data: Path | None, workers: int
+) -> dict[str, Json]:
     from ecgedge_convert.page_crossval import cross_validate, crossval_json
     from ecgedge_train.commands.train import training_bar
     from ecgedge_train.pages.crew import networks
@@ -120,10 +129,9 @@ def _crossval(
     console.print(confusion_table(figures, title), class_table(figures))
     console.print(f"{totals_text(figures)}\n{_beside(found)}", highlight=False)
     write_json(folder / f"{plan.protocol}.json", full)
-    if json_path is not None:
-        write_json(json_path, full)
     facts = {"recipe": recipe.name, "pages": EXPLAINED[plan.protocol], "float beside int8": _beside(found)}
     click.echo(write_run_report(folder / plan.protocol, title, facts, found.quantised, figures))
+    return full
 
 
 def _beside(found: "Crossvalidation") -> str:

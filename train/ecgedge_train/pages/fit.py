@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from zipfile import BadZipFile
 
 import keras
@@ -164,12 +165,13 @@ def _rate(fit: PageFit, at_epoch: float) -> float:
 def _epoch(state: _State, learner: keras.Model, lesson: PageLesson, *, seed: int, epoch: int) -> None:
     """Train an epoch and write its row of the history."""
     _seed_layers(learner, seed, epoch)
-    steps, losses = lesson.steps_per_epoch, []
+    steps, losses, start_s = lesson.steps_per_epoch, [], perf_counter()
     for step, (inputs, targets, weights) in enumerate(lesson.batches(seed=seed, epoch=epoch)):
         learner.optimizer.learning_rate = _rate(lesson.fit, epoch + (step + 0.5) / steps)
         learner.reset_metrics()
         losses.append(float(learner.train_on_batch(inputs, targets, sample_weight=weights)))
     row = {"epoch": epoch, "loss": float(np.mean(losses)), "learning_rate": _rate(lesson.fit, epoch + 0.5)}
+    row["seconds"] = round(perf_counter() - start_s, 3)
     if len(lesson.held_back):
         row |= _held_back(state, learner, lesson)
     state.history.append(row)

@@ -22,6 +22,25 @@ def card_entry(evaluation: PageEvaluation, figures: PageFigures) -> dict[str, Js
     return entry | flat_figures(full)
 
 
+def crossval_entry(full: dict[str, Json]) -> dict[str, Json]:
+    """A cross-validation of the bundle's recipe as the manifest holds it; `full` is what `crossval_json` gave."""
+    seeds = full["seeds"]
+    assert isinstance(seeds, list)
+    quantised, floating = full["int8"], full["float"]
+    assert isinstance(quantised, dict) and isinstance(floating, dict) and isinstance(floating["figures"], dict)
+    words = ",".join(map(str, seeds))
+    entry: dict[str, Json] = {
+        "title": f"ecg_images {full['protocol']}, cross-validated in {full['folds']} folds, seeds {words}",
+        "protocol": "models of this recipe, int8, each judged on the fold it held out; refused pages count as wrong",
+        "command": f"ecgedge crossval {full['recipe']}.toml --protocol {full['protocol']} --seeds {words}",
+        "recipe_sha256": full["recipe_sha256"],
+        "int8_calls_as_float": full["int8_calls_as_float"],
+        "float_accuracy": floating["figures"]["accuracy"],
+        "float_macro_f1": floating["figures"]["macro_f1"],
+    }
+    return entry | flat_figures(quantised)
+
+
 def flat_figures(full: dict[str, Json]) -> dict[str, Json]:
     """The figures of a card, each with its interval behind it."""
     figures, intervals = full["figures"], full["intervals_95"]

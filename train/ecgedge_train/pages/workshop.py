@@ -18,11 +18,14 @@ from ecgedge_train.models.page_models import page_model
 from ecgedge_train.pages.cache import Advance as ReadAdvance
 from ecgedge_train.pages.cache import page_inputs
 from ecgedge_train.pages.crew import Advance, TrainedCrew, train_crew
+from ecgedge_train.pages.figures import page_figures
 from ecgedge_train.pages.files import write_json
+from ecgedge_train.pages.judged import Answers, judge_pages
 from ecgedge_train.pages.plots import draw_history, draw_reliability
 from ecgedge_train.pages.pool import IntArray, PagePool
 from ecgedge_train.pages.protocols import DealtPages, deal
 from ecgedge_train.pages.recipe import PageRecipe, read_page_recipe
+from ecgedge_train.pages.run_report import write_run_report
 
 _LIBRARIES = ("keras", "tensorflow", "jax", "numpy", "opencv-python-headless")
 MODEL, SETTINGS, TRAINING = "model.keras", "settings.json", "training.json"
@@ -208,5 +211,23 @@ def _write(trained: TrainedPages) -> None:
     write_json(folder / PAGES, {"trained_on": [names[row] for row in data.pool.readable(data.training_rows)]})
     draw_history(crew.history, folder / "curves.png")
     if len(crew.unseen):
-        truth = data.pool.classes[crew.unseen]
-        draw_reliability(crew.unseen_probabilities, truth, crew.decision, folder / "calibration.png")
+        _report(trained)
+
+
+def _report(trained: TrainedPages) -> None:
+    """report.md: how training pages were judged by networks that had not seen them; the held-out fold stays shut."""
+    crew, data, folder = trained.crew, trained.data, trained.folder
+    said, truth = crew.unseen_probabilities, data.pool.classes[crew.unseen]
+    draw_reliability(said, truth, crew.decision, folder / "calibration.png")
+    judged = judge_pages(data.pool, crew.unseen, data.dealt.pages, Answers(said), crew.decision)
+    facts = {
+        "pages": f"{crew.calibrated_on}; fold {data.fold} of {data.dealt.title} was not opened",
+        "temperature and quantile": f"{crew.decision.temperature:g} and {crew.decision.conformal_quantile:.4g}, "
+        "fitted on these very pages, so that calibration and coverage look better here than they are",
+        "training": ", ".join(
+            f"{name} {len(rows)} epochs in {sum(row['seconds'] for row in rows):.0f} s"
+            for name, rows in crew.history.items()
+        ),
+        "parameters": f"{crew.model.count_params():,}",
+    }
+    write_run_report(folder, f"{trained.recipe.name}: training", facts, judged, page_figures(judged))
