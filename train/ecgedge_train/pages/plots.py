@@ -67,15 +67,15 @@ def draw_roc(probabilities: Array, truth: IntArray, path: Path) -> None:
     figure.savefig(path, dpi=_DPI)
 
 
-def draw_reliability(probabilities: Array, truth: IntArray, decision: Decision, path: Path) -> None:
-    """Confidence against accuracy, before the temperature (left) and after it (right)."""
-    figure, axes = _figure(2)
+def draw_reliability(probabilities: Array, truth: IntArray, decision: Decision | None, path: Path) -> None:
+    """Confidence against accuracy: as they are, and with a decision also after its temperature, beside it."""
     answered = np.isfinite(probabilities).all(axis=1)
     raw, right = probabilities[answered].astype(np.float32), truth[answered]
-    for one, values, title in (
-        (axes[0], raw, "as the model says"),
-        (axes[1], decide(raw, decision)[1], f"temperature {decision.temperature:.2f}"),
-    ):
+    shown = {"as the model says" if decision else "calibrated": raw}
+    if decision is not None:
+        shown[f"temperature {decision.temperature:.2f}"] = decide(raw, decision)[1]
+    figure, axes = _figure(len(shown))
+    for one, (title, values) in zip(axes, shown.items(), strict=True):
         _reliability(one, values, right, title)
     figure.savefig(path, dpi=_DPI)
 

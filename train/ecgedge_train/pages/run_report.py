@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ecgedge import NOTICE
 from ecgedge.class_metrics import NO_ANSWER
-from ecgedge.decide import Decision
 from ecgedge.labels import REPORT
 from ecgedge_train.pages.figures import PageFigures, missed
 from ecgedge_train.pages.judged import JudgedPages
@@ -33,7 +32,7 @@ def write_run_report(
     folder.mkdir(parents=True, exist_ok=True)
     draw_confusion(judged.probabilities, judged.truth, folder / "confusion.png")
     draw_roc(judged.probabilities, judged.truth, folder / "roc.png")
-    draw_reliability(judged.probabilities, judged.truth, Decision(), folder / "reliability.png")
+    draw_reliability(judged.probabilities, judged.truth, None, folder / "reliability.png")
     draw_abstention(judged.probabilities, judged.truth, folder / "coverage.png")
     path = folder / "report.md"
     path.write_text(report_text(title, facts, judged, figures))
@@ -95,7 +94,10 @@ def _confusion_rows(figures: PageFigures) -> list[list[str]]:
 
 def _sureness(figures: PageFigures) -> str:
     sets = figures.sets
-    answers = ", ".join(f"{share:.0%}: {value:.3f}" for share, value in figures.accuracy_at.items())
+    answers = ", ".join(
+        f"{share:.0%}: {value:.3f}" if value == value else f"{share:.0%}: -"
+        for share, value in figures.accuracy_at.items()
+    )
     return (
         f"Sets of 90 % hold the truth of {sets.coverage:.3f} of the pages (MI {sets.by_class['mi']:.3f}), with "
         f"{sets.mean_size:.2f} classes on average; {sets.single:.0%} have one.\n"
