@@ -8,6 +8,7 @@ import click
 from ecgedge import NOTICE
 from ecgedge.errors import InputError
 from ecgedge.extras import require
+from ecgedge_train.quiet import start_keras
 
 if TYPE_CHECKING:
     from ecgedge.bundle import Bundle
@@ -41,6 +42,7 @@ Examples:
 def convert(model: Path, *, kind: str, calibrate: str | None, out: Path, root: Path | None, parity: str | None) -> None:
     """Convert MODEL, the folder of a training run or the model.keras in it, to a bundle for devices."""
     require("tensorflow")
+    start_keras()
     from ecgedge_convert.page_run import is_page_run
 
     change = _convert_page if is_page_run(model) else _convert_beat

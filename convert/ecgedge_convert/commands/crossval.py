@@ -19,6 +19,7 @@ from ecgedge_train.pages.protocols import EXPLAINED, PROTOCOLS
 from ecgedge_train.pages.recipe import PageRecipe, ProtocolName, read_page_recipe, task_of
 from ecgedge_train.pages.run_report import totals_text, write_run_report
 from ecgedge_train.pages.stamp import crossval_entry, with_figures
+from ecgedge_train.quiet import start_keras
 
 if TYPE_CHECKING:
     from ecgedge_convert.page_crossval import Crossvalidation, CrossvalPlan
@@ -70,6 +71,7 @@ def crossval(
     if (task := task_of(recipe)) != "page":
         raise InputError(f"{recipe}: a recipe for {task!r}; for beats write: ecgedge train {recipe} --folds")
     require("tensorflow")
+    start_keras()
     from ecgedge_convert.page_crossval import CrossvalPlan
 
     content = read_page_recipe(recipe)
@@ -98,9 +100,7 @@ def _crossval(
     from ecgedge_train.pages.crew import networks
     from ecgedge_train.pages.figures import page_figures
     from ecgedge_train.pages.workshop import images_of
-    from ecgedge_train.quiet import start_keras
 
-    start_keras()
     epochs = sum(most for _, most in networks(recipe))
     n_folds = len(plan.seeds) * len(plan.only or range(plan.folds or PROTOCOLS[plan.protocol][1]))
     with reading_bar() as read, training_bar() as progress:
