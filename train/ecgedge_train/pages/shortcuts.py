@@ -24,8 +24,8 @@ from ecgedge_train.pages.judged import JudgedPages, judge_pages
 from ecgedge_train.pages.pool import PagePool
 
 ERASED = "waveform erased"
-_BEYOND_MM = 5.0
-"""Beyond the curves this much belongs to the heart still: calibration pulses, names of leads."""
+_BEYOND_MM = (15.0, 5.0)
+"""To the side and up or down of the curves this much belongs to them: calibration pulses, names of leads."""
 _PAPER = 255
 
 Change = Callable[[Picture, PageReading, np.random.Generator], Picture]
@@ -51,10 +51,10 @@ def without_header(picture: Picture, reading: PageReading, rng: np.random.Genera
 
 
 def with_other_borders(picture: Picture, reading: PageReading, rng: np.random.Generator) -> Picture:
-    """Beyond the curves, rows and columns of the picture shuffled: the same colours, other borders."""
+    """Beyond the curves, the picture turned upside down: paper and grid as they are, but other borders."""
+    del rng
     left, top, right, bottom = _in_picture(reading.page, curves_box(reading))
-    height, width = picture.pixels.shape[:2]
-    pixels = picture.pixels[rng.permutation(height)][:, rng.permutation(width)]
+    pixels = picture.pixels[::-1, ::-1].copy()
     pixels[top:bottom, left:right] = picture.pixels[top:bottom, left:right]
     return replace(picture, pixels=pixels)
 
@@ -85,7 +85,7 @@ def curves_box(reading: PageReading) -> tuple[int, int, int, int]:
         raise InputError(f"{page.name}: no curves were read; their place is not known")
     x = np.concatenate([trace.x_px for trace in traces.leads])
     y = np.concatenate([trace.y_px[np.isfinite(trace.y_px)] for trace in traces.leads])
-    beyond_x, beyond_y = _BEYOND_MM * page.px_per_mm_x, _BEYOND_MM * page.px_per_mm_y
+    beyond_x, beyond_y = _BEYOND_MM[0] * page.px_per_mm_x, _BEYOND_MM[1] * page.px_per_mm_y
     height, width = page.pixels.shape[:2]
     left, right = max(0, int(x.min() - beyond_x)), min(width, int(x.max() + beyond_x))
     return left, max(0, int(y.min() - beyond_y)), right, min(height, int(y.max() + beyond_y))
