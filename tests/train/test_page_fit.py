@@ -95,6 +95,16 @@ def test_a_damaged_checkpoint_begins_again(tmp_path: Path) -> None:
     assert [row["epoch"] for row in history] == [0]
 
 
+def test_a_checkpoint_of_another_network_begins_again(tmp_path: Path) -> None:
+    fit = replace(FAST, epochs=1)
+    for filters in (4, 8):
+        _, history = fit_page_model(lesson(fit), "toy", {"filters": filters}, seed=0, checkpoint=tmp_path / "one.npz")
+        assert history[0]["loss"] > 0
+    said: list[float] = []
+    fit_page_model(lesson(fit), "toy", {"filters": 4}, seed=0, checkpoint=tmp_path / "one.npz", advance=said.append)
+    assert said[0] > 0
+
+
 def test_it_learns_what_there_is_to_learn() -> None:
     fit = PageFit(epochs=40, batch=16, learning_rate=0.02, schedule="constant", class_weights="balanced")
     model, history = fit_page_model(lesson(fit, augment=None), "toy", {}, seed=0)

@@ -66,7 +66,8 @@ def crossval(
 ) -> None:
     """Cross-validate RECIPE, a page model's: every fold trained, converted to int8, and judged by what it has not seen.
 
-    A fold that is done is not done again; one that was killed goes on.
+    A fold that is done with this recipe is not done again, one that was killed goes on; after a change of the code
+    name another folder with -o.
     """
     if (task := task_of(recipe)) != "page":
         raise InputError(f"{recipe}: a recipe for {task!r}; for beats write: ecgedge train {recipe} --folds")

@@ -64,9 +64,12 @@ def fit_page_model(
     are those of the epoch with the least loss on them.
     """
     state = _begun(lesson, family, options, seed)
-    learner, stage = _learner(state.model, lesson, seed, stage=_stage(lesson.fit, 0)), _stage(lesson.fit, 0)
-    if checkpoint is not None and (kept := _kept(checkpoint)) is not None:
+    kept = None if checkpoint is None else _kept(checkpoint)
+    if kept is not None and _fits(kept, state.model):
         learner, stage = _take_up(kept, state, lesson, seed)
+    else:
+        stage = _stage(lesson.fit, 0)
+        learner = _learner(state.model, lesson, seed, stage=stage)
     for _ in state.history:
         advance(0.0)
     for epoch in range(len(state.history), lesson.fit.epochs):
@@ -216,6 +219,12 @@ def _kept(checkpoint: Path) -> dict[str, NDArray[np.generic]] | None:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, BadZipFile):
         return None
+
+
+def _fits(kept: dict[str, NDArray[np.generic]], model: keras.Model) -> bool:
+    """Whether the weights kept are of this network: its code may have changed since."""
+    shapes = [value.shape for value in _listed(kept, "model")]
+    return shapes == [value.shape for value in model.get_weights()]
 
 
 def _take_up(
