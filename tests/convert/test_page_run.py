@@ -20,17 +20,30 @@ from ecgedge.page_engine import PageEngine  # noqa: E402
 from ecgedge.runtime import TensorSpec  # noqa: E402
 from ecgedge_convert.commands.crossval import crossval  # noqa: E402
 from ecgedge_convert.page_crossval import CrossvalPlan, cross_validate, crossval_json  # noqa: E402
-from ecgedge_convert.page_export import outputs_of  # noqa: E402
+from ecgedge_convert.page_export import PageModelFacts, bare_bundle, outputs_of  # noqa: E402
+from ecgedge_convert.page_run import output_shapes  # noqa: E402
+from ecgedge_convert.quantise import to_int8  # noqa: E402
 from ecgedge_train.datasets import PAGE_DATASETS  # noqa: E402
 from ecgedge_train.datasets.ecg_images import ReportImage  # noqa: E402
 from ecgedge_train.models.page_models import PAGE_MODELS  # noqa: E402
 from ecgedge_train.pages import cache  # noqa: E402
+from ecgedge_train.pages.crew import joined  # noqa: E402
 from ecgedge_train.pages.deletion import deletion_curves  # noqa: E402
 from ecgedge_train.pages.evaluate import Question, evaluate_page_bundle  # noqa: E402
 from ecgedge_train.pages.figures import page_figures  # noqa: E402
+from ecgedge_train.pages.fit import predict  # noqa: E402
 from ecgedge_train.pages.recipe import read_page_recipe  # noqa: E402
 from ecgedge_train.pages.stamp import card_entry, with_figures  # noqa: E402
-from tests.train.page_pools import LEAD_SAMPLES, PIPELINE, REFUSED, STRIP_SAMPLES, arrays, images, toy_model  # noqa: E402
+from tests.train.page_pools import (  # noqa: E402
+    LEAD_SAMPLES,
+    PIPELINE,
+    REFUSED,
+    STRIP_SAMPLES,
+    arrays,
+    images,
+    pool,
+    toy_model,
+)
 
 N = 180
 RECIPE = f"""
@@ -165,8 +178,8 @@ def test_a_refused_page_counts_as_wrong(bundle: Bundle) -> None:
 
 
 def test_the_maps_tell_what_the_answer_hangs_on(bundle: Bundle) -> None:
-    pool = cache.page_inputs(images_of(), PIPELINE)
-    curves = deletion_curves(PageEngine(bundle), pool, np.arange(20))
+    pages = cache.page_inputs(images_of(), PIPELINE)
+    curves = deletion_curves(PageEngine(bundle), pages, np.arange(20))
     assert curves is not None
     areas = curves.areas()
     assert areas["insertion"] > areas["random insertion"] and areas["deletion"] < areas["random deletion"]
@@ -227,6 +240,21 @@ def test_what_does_not_fit_is_named(bundle: Bundle, place: Path, capfd: pytest.C
     ):
         assert run(*arguments) == 1
         assert said in capfd.readouterr().err
+
+
+def test_an_ensemble_becomes_one_int8_graph() -> None:
+    pages = pool(120, refused=False)
+    members = []
+    for seed in (1, 2):
+        keras.utils.set_random_seed(seed)
+        members.append(toy_model(pages.input_shapes, {}, keras=keras))
+    model, inputs = joined(members), pages.take(np.arange(120))
+    facts = PageModelFacts("two", PIPELINE, Decision(), {}, output_shapes(model))
+    engine = PageEngine(bare_bundle(to_int8(model, inputs), facts))
+    found = engine.outputs({name: values[:20] for name, values in inputs.items()})
+    assert set(found) == {"probabilities", "maps", "strip_maps"}
+    expected = predict(model, inputs)[:20]
+    np.testing.assert_allclose(found["probabilities"], expected, atol=0.05)
 
 
 def test_outputs_that_cannot_be_told_apart_are_refused() -> None:
