@@ -16,7 +16,17 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", prelude + code], capture_output=True, text=True, timeout=120)
 
 
-@pytest.mark.parametrize("module", ["ecgedge.engine", "ecgedge.golden", "ecgedge_device.agent", "ecgedge_device.cli"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "ecgedge.engine",
+        "ecgedge.golden",
+        "ecgedge.page_engine",
+        "ecgedge_device.agent",
+        "ecgedge_device.cli",
+        "ecgedge_train.pages.evaluate",
+    ],
+)
 def test_device_code_starts_without_tensorflow(module: str) -> None:
     blocked = "; ".join(f"sys.modules[{name!r}] = None" for name in ("tensorflow", "keras", "tf_keras"))
     result = run_python(f"{blocked}\nimport {module}")
