@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgedge.batched_model import Arrays
 from ecgedge.bundle import Bundle
 from ecgedge.golden_checks import INPUT_STEPS, OUTPUT_STEPS, Check, all_close, part
-from ecgedge.page_engine import PageAnswer, PageEngine
+from ecgedge.page_engine import PROBABILITIES, PageAnswer, PageEngine
 from ecgedge.page_pipeline import page_pipeline_of
 from ecgedge.page_reading import read_page
 from ecgedge.paper.page import Pixels
@@ -20,6 +21,9 @@ from ecgedge.paper.simulated.twelve_leads import simulate_twelve_leads
 
 _NAME, _SEED = "golden page", 20
 _PX_PER_MM = 4.0  # as the scans the models are trained on
+_MAP_STEPS = 3
+"""Integer steps by which a map may differ elsewhere; tflite-runtime 2.14 differs from LiteRT by 2 where they add up to
+probabilities that differ by 1."""
 _GREYS = 8  # fewer levels, fewer bytes: 22 kB in place of 45
 _STYLE = PageStyle(name="golden", header="none", footer="none")
 
@@ -53,10 +57,21 @@ def page_selftest(bundle: Bundle, *, threads: int = 1) -> tuple[Check, ...]:
     reading = read_page(picture, engine.pipeline)
     inputs = engine.quantised(engine.pipeline.inputs_of(reading.page, reading.traces))
     return (
-        all_close("model", engine.raw(stored), part(golden, "output"), steps=OUTPUT_STEPS),
+        _same_outputs(engine.raw(stored), part(golden, "output")),
         all_close("reading and preprocessing", inputs, stored, steps=INPUT_STEPS),
         _same_answer(engine.judge_reading(reading), str(golden["answer"])),
     )
+
+
+def _same_outputs(found: Arrays, expected: Arrays) -> Check:
+    """Probabilities as close as those of beats, maps a little less."""
+    answers = {name: values for name, values in expected.items() if name == PROBABILITIES}
+    maps = {name: values for name, values in expected.items() if name != PROBABILITIES}
+    checks = [
+        all_close("probabilities", found, answers, steps=OUTPUT_STEPS),
+        *([all_close("maps", found, maps, steps=_MAP_STEPS)] if maps else []),
+    ]
+    return Check("model", all(check.passed for check in checks), "; ".join(check.found for check in checks))
 
 
 def _drawn_png(layout: str) -> NDArray[np.uint8]:

@@ -75,3 +75,27 @@ def test_same_classes_under_both_runtimes(old_python: Path, tmp_path: Path) -> N
 
 def test_self_test_passes_under_the_old_runtime(old_python: Path) -> None:
     assert run(old_python, "selftest", "beat", module="ecgedge_device.cli").count("pass  ") == 3
+
+
+@pytest.mark.parametrize("bundle", ["page", "page-image"])
+def test_page_models_give_the_same_under_the_old_runtime(old_python: Path, bundle: str) -> None:
+    """Their model parts alone: what reads the page needs OpenCV, which that environment goes without."""
+    code = (
+        "import sys, json, numpy as np; from ecgedge.bundle import read_bundle; from ecgedge.runtime import Model\n"
+        "bundle = read_bundle(sys.argv[1]); model = Model(bundle.model); golden = bundle.golden\n"
+        "out = model.invoke({spec.name: golden['input:' + spec.name] for spec in model.inputs})\n"
+        "names = {tensor.tensor: tensor.name for tensor in bundle.manifest.outputs}\n"
+        "steps = {}\n"
+        "for spec, found in zip(model.outputs, out):\n"
+        "    expected = golden['output:' + names[spec.name]]\n"
+        "    steps[names[spec.name]] = int(np.abs(found.astype(int) - expected.astype(int)).max())\n"
+        "print(json.dumps(steps))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [old_python, "-c", code, bundle], capture_output=True, text=True, env=environment, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+    steps = json.loads(result.stdout.splitlines()[-1])
+    assert steps["probabilities"] <= 1
+    assert len(steps) > 1 and max(steps.values()) <= 3
