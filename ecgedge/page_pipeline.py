@@ -5,15 +5,20 @@ Knows nothing of models, labels or stores.
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from ecgedge.aligned_page import align_page
 from ecgedge.errors import BundleError, InputError
 from ecgedge.lead_arrays import Inputs, LeadArraySettings, lead_arrays
 from ecgedge.manifest import Json, Manifest
 from ecgedge.page_images import PageImageSettings, page_image
-from ecgedge.paper.layouts import layouts
+from ecgedge.paper.layouts import LEADS, layouts
 from ecgedge.paper.page import Page, Traces
 from ecgedge.plain import from_plain, to_plain
 
+FEWEST_LEADS, LEAST_SEEN = 11, 0.5
+"""Of this many of the twelve leads at least this share must have been read. Every page of ecg_images that is read at
+all has 12 with nine tenths each, so that a page with less is like nothing that the figures were measured on."""
 _LEADS_STEP, _IMAGE_STEP = "lead_arrays", "page_image"
 
 
@@ -64,7 +69,7 @@ class PagePipeline:
         Raises
         ------
         InputError
-            The model needs curves, and none were read.
+            The model needs curves, and none, or too few, were read.
         """
         if isinstance(self.inputs, PageImageSettings):
             return page_image(self.page_seen(page, traces), self.inputs)
@@ -80,6 +85,13 @@ class PagePipeline:
 def _required(traces: Traces | None, page: Page) -> Traces:
     if traces is None:
         raise InputError(f"{page.name}: its curves were not read, and the model needs them; take a sharper picture")
+    read = {trace.lead for trace in traces.leads if np.isfinite(trace.y_px).mean() >= LEAST_SEEN} & set(LEADS)
+    if len(read) < FEWEST_LEADS:
+        lost = ", ".join(lead for lead in LEADS if lead not in read)
+        raise InputError(
+            f"{page.name}: {len(read)} of 12 leads read, needs {FEWEST_LEADS} (missing {lost}); take a sharper picture "
+            "of the whole page"
+        )
     return traces
 
 

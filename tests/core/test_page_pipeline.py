@@ -11,7 +11,8 @@ from ecgedge.lead_arrays import LeadArraySettings
 from ecgedge.manifest import Json, Manifest, dump_manifest, parse_manifest
 from ecgedge.page_images import PageImageSettings
 from ecgedge.page_pipeline import PagePipeline, page_pipeline_of
-from ecgedge.paper.page import Page
+from ecgedge.paper.layouts import LEADS as TWELVE
+from ecgedge.paper.page import LeadTrace, Page, Traces
 
 LEADS = PagePipeline(LeadArraySettings(full_scale_mv=1.5), ("3x4+1",))
 IMAGE = PagePipeline(PageImageSettings(96, 64, channels=3, fit="pad", equalise_clip=2.0), ("3x4+1", "6x2"))
@@ -53,11 +54,34 @@ def test_layouts_it_does_not_know_are_doubted() -> None:
     assert "layout not recognised" in LEADS.doubt_about("")
 
 
-def test_a_lead_model_needs_curves_and_an_image_model_does_not() -> None:
-    page = Page(
+def blank_page() -> Page:
+    return Page(
         np.full((80, 120, 3), 255, np.uint8), 4, 4, np.zeros((4, 2), np.float32), "picture", 0,
         np.zeros((2, 2, 2), np.float32), 16.0,
     )  # fmt: skip
+
+
+def traces_of(shares: dict[str, float]) -> Traces:
+    """Curves of 250 columns, of each lead the share that was read; the rest is NaN."""
+    leads = []
+    for lead, share in shares.items():
+        y_px = np.full(250, np.nan, np.float32)
+        y_px[: round(250 * share)] = 40
+        leads.append(LeadTrace(lead, 0, False, 0.0, np.arange(250, dtype=np.float32), y_px, 40.0, 1.0))
+    return Traces(tuple(leads), "3x4+1", 1.0, 4.0, 4.0, 25.0, 10.0, "pulse", "page")
+
+
+def test_a_page_with_too_few_leads_gets_no_answer() -> None:
+    whole = dict.fromkeys(TWELVE, 1.0)
+    assert LEADS.inputs_of(blank_page(), traces_of(whole))["leads"].shape == (1, 12, 240, 2)
+    one_lost = LEADS.inputs_of(blank_page(), traces_of(whole | {"V3": 0.0}))["leads"]
+    assert not one_lost[0, TWELVE.index("V3")].any()
+    with pytest.raises(InputError, match=r"10 of 12 leads read, needs 11 \(missing V3, V5\)"):
+        LEADS.inputs_of(blank_page(), traces_of(whole | {"V3": 0.0, "V5": 0.4}))
+
+
+def test_a_lead_model_needs_curves_and_an_image_model_does_not() -> None:
+    page = blank_page()
     assert IMAGE.inputs_of(page, None)["page"].shape == (1, 64, 96, 3)
     aligned = PagePipeline(PageImageSettings(96, 64, aligned=True), ("3x4+1",))
     assert [pipeline.needs_traces for pipeline in (LEADS, IMAGE, aligned)] == [True, False, True]
