@@ -5,6 +5,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
+from ecgedge.errors import SettingsError  # noqa: E402
 from ecgedge_train.models.lead_cnn import lead_cnn  # noqa: E402
 
 SHAPES = {"leads": (12, 240, 2), "strip": (1, 960, 2)}
@@ -50,3 +51,10 @@ def test_two_leads_exchanged_are_another_page() -> None:
 def test_width_scales_its_size() -> None:
     sizes = [lead_cnn(SHAPES, {"width": width}, keras=keras).count_params() for width in (0.5, 1.0, 2.0)]
     assert sizes[0] < sizes[1] < 30_000 < sizes[2] < 200_000
+
+
+def test_an_option_that_is_not_there_is_named() -> None:
+    with pytest.raises(SettingsError, match="unknown key 'widht'"):
+        lead_cnn(SHAPES, {"widht": 0.5}, keras=keras)
+    with pytest.raises(SettingsError, match="model lead_cnn: width 0; it must be above 0"):
+        lead_cnn(SHAPES, {"width": 0.0}, keras=keras)

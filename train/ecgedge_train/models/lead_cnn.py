@@ -6,8 +6,18 @@ feature, since the same wave means another thing in V1 than in V6. What follows 
 is the logit: no gradients are needed to see what was looked at. About 30,000 parameters.
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from ecgedge_train.models.image_head import (
+    MOMENTUM,
+    N_CLASSES,
+    InputShapes,
+    Options,
+    read_options,
+    require_width,
+    scaled,
+)
 
 if TYPE_CHECKING:
     import types
@@ -19,29 +29,38 @@ _TRUNK = ((16, 9, 2), (24, 7, 2), (32, 5, 2))
 _STRIP = ((12, 9, 3), (16, 7, 3), (24, 5, 2))
 """The same for the strip."""
 _JOINT = 48
-_CLASSES = 4
-_MOMENTUM = 0.9
-"""Of batch normalisation: an epoch has a dozen batches only."""
 
 
-def lead_cnn(
-    input_shapes: Mapping[str, tuple[int, ...]],
-    options: Mapping[str, float | int | str | bool],
-    *,
-    keras: "types.ModuleType",
-) -> "keras.Model":
+@dataclass(frozen=True, slots=True)
+class LeadCnnOptions:
+    """What a recipe may set."""
+
+    width: float = 1.0
+    """Share of the filters."""
+    dropout: float = 0.4
+    """Share of the features dropped before the maps."""
+
+
+def lead_cnn(input_shapes: InputShapes, options: Options, *, keras: "types.ModuleType") -> "keras.Model":
     """Build the network.
 
     Parameters
     ----------
     input_shapes : `leads` (12, n_samples, 2) and `strip` (1, n_samples, 2)
-    options : `width` multiplies all filters (1.0), `dropout` is the share of features dropped before the maps (0.4)
+    options : see `LeadCnnOptions`
 
     Returns
     -------
     Model with outputs `probabilities` (n, 4), `maps` (n, time, 12, 4) and `strip_maps` (n, 1, time, 4).
+
+    Raises
+    ------
+    SettingsError
+        An unknown option, or an impossible value.
     """
-    width, dropped = float(options.get("width", 1.0)), float(options.get("dropout", 0.4))
+    chosen = read_options(LeadCnnOptions, options, family="lead_cnn")
+    require_width(chosen.width, family="lead_cnn")
+    width, dropped = chosen.width, chosen.dropout
     layers = keras.layers
     leads, strip = (layers.Input(input_shapes[name], name=name) for name in ("leads", "strip"))
     maps = _lead_maps(leads, width=width, dropped=dropped, keras=keras)
@@ -55,7 +74,7 @@ def lead_cnn(
 
 
 def _normed(x: "keras.KerasTensor", name: str, *, keras: "types.ModuleType") -> "keras.KerasTensor":
-    x = keras.layers.BatchNormalization(momentum=_MOMENTUM, name=f"{name}_norm")(x)
+    x = keras.layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(x)
     return keras.layers.ReLU(name=f"{name}_relu")(x)
 
 
@@ -73,15 +92,15 @@ def _lead_maps(
 ) -> "keras.KerasTensor":
     """(n, 12, samples, 2) -> (n, time, 12, 4)."""
     layers = keras.layers
-    own = layers.BatchNormalization(momentum=_MOMENTUM, name="leads_norm")(leads)
+    own = layers.BatchNormalization(momentum=MOMENTUM, name="leads_norm")(leads)
     for number, (filters, kernel, stride) in enumerate(_TRUNK):
-        own = _block(own, _scaled(filters, width), kernel, stride=stride, name=f"lead{number}", keras=keras)
+        own = _block(own, scaled(filters, width), kernel, stride=stride, name=f"lead{number}", keras=keras)
     both = layers.Add(name="both")([own, _from_all(own, width=width, dropped=dropped, keras=keras)])
     both = layers.ReLU(name="both_relu")(both)
     both = layers.Permute((2, 1, 3), name="time_first")(both)
     both = _own_scales(both, keras=keras)
     both = layers.SpatialDropout2D(dropped, name="lead_dropout")(both)
-    return layers.Conv2D(_CLASSES, 1, name="maps")(both)
+    return layers.Conv2D(N_CLASSES, 1, name="maps")(both)
 
 
 def _from_all(
@@ -93,7 +112,7 @@ def _from_all(
     joint = layers.DepthwiseConv2D((n_leads, 1), depth_multiplier=2, use_bias=False, name="across")(own)
     joint = _normed(joint, "across", keras=keras)
     joint = layers.SpatialDropout2D(dropped / 2, name="across_dropout")(joint)
-    joint = _block(joint, _scaled(_JOINT, width), 3, name="joint", keras=keras)
+    joint = _block(joint, scaled(_JOINT, width), 3, name="joint", keras=keras)
     told = layers.Conv2D(features, 1, name="told")(joint)
     return layers.UpSampling2D((n_leads, 1), name="told_all")(told)
 
@@ -113,13 +132,8 @@ def _strip_maps(
 ) -> "keras.KerasTensor":
     """(n, 1, samples, 2) -> (n, 1, time, 4)."""
     layers = keras.layers
-    x = layers.BatchNormalization(momentum=_MOMENTUM, name="strip_norm")(strip)
+    x = layers.BatchNormalization(momentum=MOMENTUM, name="strip_norm")(strip)
     for number, (filters, kernel, stride) in enumerate(_STRIP):
-        x = _block(x, _scaled(filters, width), kernel, stride=stride, name=f"strip{number}", keras=keras)
+        x = _block(x, scaled(filters, width), kernel, stride=stride, name=f"strip{number}", keras=keras)
     x = layers.SpatialDropout2D(dropped, name="strip_dropout")(x)
-    return layers.Conv2D(_CLASSES, 1, name="strip_maps")(x)
-
-
-def _scaled(filters: int, width: float) -> int:
-    """Filters at a width, a multiple of 4, at least 4."""
-    return max(4, 4 * round(filters * width / 4))
+    return layers.Conv2D(N_CLASSES, 1, name="strip_maps")(x)
