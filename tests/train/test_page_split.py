@@ -28,10 +28,17 @@ def images_of(files: list[tuple[str, int]]) -> list[ReportImage]:
 ANY_IMAGES = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 30)), min_size=2, max_size=80).map(images_of)
 """Any classes and groups: a group may lie in several classes."""
 
-CLEAN_IMAGES = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(1, 9)), min_size=2, max_size=40).map(
-    lambda pages: images_of([(label, group) for group, (label, size) in enumerate(pages) for _ in range(size)])
-)
-"""Every group lies in one class."""
+
+def clean_images(fewest: int) -> st.SearchStrategy[list[ReportImage]]:
+    """Pictures of at least so many pages; every group lies in one class."""
+    return st.lists(st.tuples(st.sampled_from("abcd"), st.integers(1, 9)), min_size=fewest, max_size=40).map(
+        lambda pages: images_of([(label, group) for group, (label, size) in enumerate(pages) for _ in range(size)])
+    )
+
+
+CLEAN_IMAGES = clean_images(2)
+NUMBERED_IMAGES = clean_images(24)
+"""Three pages to a printed number: numbers for eight folds."""
 
 FOLDS = st.integers(2, 8)
 SEEDS = st.integers(-(2**63), 2**63)
@@ -160,7 +167,7 @@ def test_the_real_pages_are_dealt_whole_and_in_share() -> None:
     assert max(Counter(files.fold_of).values()) - min(Counter(files.fold_of).values()) <= 8
 
 
-@given(images=CLEAN_IMAGES, k=FOLDS, seed=SEEDS)
+@given(images=NUMBERED_IMAGES, k=FOLDS, seed=SEEDS)
 def test_pages_of_one_number_stay_together(images: list[ReportImage], k: int, seed: int) -> None:
     pages = by_number(images)
     split = dealt(list(pages), k, seed)
