@@ -111,7 +111,7 @@ def _draw(engine: PageEngine, answer: PageAnswer, place: Path | None, titles: Ma
     if place is None or not answer.probabilities:
         return None
     likeliest = max(answer.probabilities, key=answer.probabilities.__getitem__)
-    words = [_set_words(answer, titles), _layout_words(answer)]
+    words = [_set_words(answer, titles), _layout_words(answer), *_gain_words(answer)]
     if answer.reason:
         words.insert(0, f"No answer: {answer.reason}. Shown for {titles[likeliest]}.")
     pixels = draw_attention(
@@ -160,6 +160,16 @@ def _layout_words(answer: PageAnswer) -> str:
     return f"Layout {answer.layout}, {100 * answer.traces.confidence:.0f} % sure.{tested}"
 
 
+def _gain_words(answer: PageAnswer) -> tuple[str, ...]:
+    """What to say where heights in mV are not measured: one sentence, or nothing."""
+    if answer.traces is None or answer.traces.gain_from == "pulse":
+        return ()
+    gain = f"{answer.traces.mm_per_mv:g} mm/mV"
+    return (
+        f"No calibration pulse was read: {gain} is assumed. Where the page says otherwise, do not use this answer.",
+    )
+
+
 def _show(answer: PageAnswer, titles: Mapping[str, str], written: Path | None) -> None:
     console = Console()
     title = f"{answer.name}: {_headline(answer, titles)}"
@@ -176,7 +186,8 @@ def _show(answer: PageAnswer, titles: Mapping[str, str], written: Path | None) -
         click.echo(advice_for(answer.label, answer.prediction_set))
     else:
         click.echo(title)
-    click.echo(_layout_words(answer))
+    for words in (_layout_words(answer), *_gain_words(answer)):
+        click.echo(words)
     click.echo(f"Quality: {'; '.join(f'{one.name} {one.value:.3g} {one.unit}' for one in answer.page.quality)}.")
     if written is not None:
         click.echo(f"written: {written}")
@@ -193,6 +204,8 @@ def _as_json(path: Path, answer: PageAnswer, written: Path | None) -> dict[str, 
         "layout": answer.layout or None,
         "layout_confidence": None if answer.traces is None else round(answer.traces.confidence, 4),
         "tested_layout": answer.tested_layout,
+        "mm_per_mv": None if answer.traces is None else round(answer.traces.mm_per_mv, 3),
+        "gain_from": None if answer.traces is None else answer.traces.gain_from,
         "quality": [{**asdict(measure), "good": measure.good} for measure in answer.page.quality],
         "seconds": {stage.name: round(stage.seconds, 4) for stage in answer.stages},
         "drawn": None if written is None else str(written),

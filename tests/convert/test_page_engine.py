@@ -260,6 +260,18 @@ def test_predict_marks_what_is_untested(bundles: Bundles, files: Path, run: Run)
     assert code == 0 and "UNTESTED" in out
 
 
+def test_predict_says_where_the_gain_is_assumed(bundles: Bundles, files: Path, run: Run, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.png"
+    style = replace(like_ecg_images(3), pulse="none")
+    page = draw_page(simulate_twelve_leads(10.0, seed=3), layout="3x4+1", seed=3, style=style, px_per_mm=4.0)
+    cv2.imwrite(str(bare), page.pixels)
+    for picture, gain_from in ((bare, "assumed"), (files / "known.png", "pulse")):
+        _, out, _ = run("predict", bundles.file("leads"), picture, "--json")
+        assert json.loads(out)["pictures"][0]["gain_from"] == gain_from
+        _, out, _ = run("predict", bundles.file("leads"), picture)
+        assert ("No calibration pulse was read: 10 mm/mV is assumed" in out) == (gain_from == "assumed")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
