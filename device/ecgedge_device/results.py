@@ -1,8 +1,15 @@
 """The values that the store keeps and the reporters send: frozen, with units in their names."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
 
-from ecgedge.records import Beat
+from ecgedge.manifest import Json
+
+Kind = Literal["beat", "minute", "alarm", "page", "recording"]
+KINDS: tuple[Kind, ...] = ("beat", "minute", "alarm", "page", "recording")
+"""What can be told: a beat, a minute of a signal, an alarm, a judged or refused picture, a recording's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +23,11 @@ class Stream:
     fs_hz: float
     leads: tuple[str, ...]
     n_samples: int
+    """0 where it has no end."""
     fingerprint: str
-    """Checksum of the samples: another one is another recording."""
+    """Checksum of the samples: another one is another recording; empty where it is measured live."""
+    source: str = ""
+    """Name of the source in the settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,7 @@ class BundleId:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One recording judged by one bundle, perhaps over several starts of the agent."""
+    """One recording or live stream judged by one bundle, perhaps over several starts of the agent."""
 
     number: int
     uid: str
@@ -47,20 +57,45 @@ class Run:
     next_sample: int
     """Where a start goes on."""
     state: bytes
-    """Of the engine at `next_sample`; empty at the start."""
+    """Of the engine and of the summaries at `next_sample`; empty at the start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A stored beat, as it is reported."""
+    """One stored result, as it is reported. Receivers drop an `id` that they have."""
 
+    number: int
+    """Order of storing, one sequence for all kinds."""
     id: str
-    """UUID, the same in every delivery of this beat: receivers drop what they have."""
-    address: str
-    recording: str
-    bundle: str
-    bundle_version: str
-    labels: tuple[str, ...]
-    """Classes in the order of the probabilities."""
-    beat: Beat
+    """UUID, the same in every delivery."""
+    kind: Kind
+    source: str
+    """Name of the source in the settings."""
+    time_utc: str
+    """When it was measured or taken, ISO 8601, UTC, in ms; empty where nobody knows (a recording without a clock)."""
     stored_utc: str
+    content: Mapping[str, Json]
+    """By kind. All but `alarm`s of pages and refused pictures have "bundle": "NAME VERSION".
+    beat: recording, sample, time_s, label, probabilities {class: p}, rr_ms | null, reason
+    minute: recording, start_s, seconds, judged_s, heart_rate_bpm | null, rr_mean_ms | null, rr_sd_ms | null,
+      rmssd_ms | null, longest_rr_ms | null, beats {class: n}, ectopic_burden | null (share), v_runs
+    alarm: rule, text, value, limit, unit, state "begins" | "ends", recording, time_s
+    page: name, label | null, title, reason (of no answer, or of the refusal), refused (bool), probabilities {class: p},
+      titles {class: words}, prediction_set [class], advice, layout | null, tested_layout, mm_per_mv | null,
+      gain_from | null, quality [{name, value, unit, limit, good}], seconds {stage: s}, notice
+    recording: recording, seconds, the keys of minute from heart_rate_bpm on, and "faults" [words]"""
+    files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Role -> path below the folder of files: `picture`, `drawn` (the page, what was looked at), `snippet` (.npz)."""
+
+
+def as_plain(result: Result) -> dict[str, Json]:
+    """A result as JSON tells it: id, kind, source, time_utc, stored_utc, the content, files by role."""
+    return {
+        "id": result.id,
+        "kind": result.kind,
+        "source": result.source,
+        "time_utc": result.time_utc,
+        **result.content,
+        "files": dict(result.files),
+        "stored_utc": result.stored_utc,
+    }

@@ -1,232 +1,148 @@
-"""`agent.toml` as frozen values. Defaults stand here and nowhere else.
+"""`agent.toml` as frozen values. Defaults stand here and in the modules of sources and reports, and nowhere else."""
 
-A path in the file is relative to the file. Every refusal names the file, the line, the key and the remedy.
-"""
-
-import difflib
-import math
-import re
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+import socket
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar, get_type_hints
+from typing import Literal
 
-from ecgedge.errors import SettingsError
+from ecgedge_device.limits import RefusedValue, require_name, require_range
+from ecgedge_device.report_settings import JsonLinesSettings, ReportSettings
+from ecgedge_device.secrets import Secret
+from ecgedge_device.source_settings import SourceSettings
 
-Speed = Literal["real", "full"]
-
-
-class _Refused(SettingsError):
-    """A value that cannot be; `key` lets the reader of the file add the line."""
-
-    def __init__(self, key: str, message: str) -> None:
-        super().__init__(f"{key} {message}")
-        self.key = key
+LogFormat = Literal["text", "json"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
     """Section [agent]."""
 
+    name: str = ""
+    """Of this device, in topics and reports; empty: the host's name."""
     bundle: str = "beat"
-    """Name of a shipped bundle, or path of a file ending in .tflite."""
-    store: Path = Path("state/beats.sqlite")
-    """SQLite file of all results; made where it does not exist."""
+    """For signals: name of a shipped or installed bundle, or path of a file ending in .tflite."""
+    page_bundle: str = "page"
+    """For pictures: likewise."""
+    any_layout: bool = False
+    """Answer on pages whose layout the model was not trained on as well, marked as untested."""
+    store: Path = Path("state/ecgedge.sqlite")
+    """SQLite file of all results; pictures, snippets and installed bundles lie in folders beside it."""
     threads: int = 1
     """Threads of the interpreter, 1 to 64."""
     drain_s: float = 10.0
-    """Longest time to hand over beats when stopping, s, 0 to 600; the rest is sent at the next start."""
+    """Longest time to hand over results when stopping, s, 0 to 600; the rest is sent at the next start."""
+    log: LogFormat = "text"
+    """Lines of key=value for people and journald, or of JSON."""
 
     def __post_init__(self) -> None:
-        _check_range("threads", self.threads, low=1, high=64, unit="")
-        _check_range("drain_s", self.drain_s, low=0, high=600, unit=" s")
+        if self.name:
+            require_name("name", self.name)
+        require_range("threads", self.threads, low=1, high=64)
+        require_range("drain_s", self.drain_s, low=0, high=600, unit="s")
+
+    @property
+    def device(self) -> str:
+        """Name of this device, fit for topics."""
+        host = socket.gethostname().split(".")[0].lower()
+        plain = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in host).strip("-")
+        return self.name or plain[:32] or "ecgedge"
 
 
-@dataclass(frozen=True, slots=True)
-class ReplaySettings:
-    """Section [source] of kind `replay`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmSettings:
+    """Section [alarms]. 0 turns a rule off."""
 
-    path: Path
-    """Recording: WFDB record (with or without .hea), EDF, CSV, .npy or .npz."""
-    speed: Speed = "full"
-    """`real` plays it at the speed it was recorded, `full` as fast as the machine can."""
-    chunk_s: float = 1.0
-    """Signal judged and stored in one step, s, 0.02 to 600; longer is faster, shorter is sooner."""
-    lead: str | None = None
-    """Name of the only lead to read; without it the bundle chooses."""
-    fs_hz: float | None = None
-    """Sampling rate, Hz, where the file does not say it."""
+    pause_s: float = 3.0
+    """Longest time between two beats, s; no alarm where the signal is bad."""
+    v_run: int = 3
+    """Ventricular beats in a row."""
+    rate_low_bpm: float = 40.0
+    """Heart rate over `rate_beats` beats below this."""
+    rate_high_bpm: float = 140.0
+    """Heart rate over `rate_beats` beats above this."""
+    rate_beats: int = 10
+    """Beats that the rate is taken over, 3 to 100."""
+    hysteresis: float = 0.1
+    """An alarm of the rate ends when it is better than its limit by this share, 0 to 0.5."""
+    refractory_s: float = 60.0
+    """The same alarm does not begin again sooner, s, 0 to 86400."""
+    page_classes: tuple[str, ...] = ("mi",)
+    """Classes of a page that raise an alarm; [] for none."""
+    page_probability: float = 0.5
+    """From this calibrated probability on, 0 to 1."""
 
     def __post_init__(self) -> None:
-        _check_range("chunk_s", self.chunk_s, low=0.02, high=600, unit=" s")
-        if self.fs_hz is not None:
-            _check_range("fs_hz", self.fs_hz, low=1, high=100_000, unit=" Hz")
+        require_range("pause_s", self.pause_s, low=0, high=60, unit="s")
+        require_range("v_run", self.v_run, low=0, high=1000)
+        require_range("rate_low_bpm", self.rate_low_bpm, low=0, high=300)
+        require_range("rate_high_bpm", self.rate_high_bpm, low=0, high=400)
+        require_range("rate_beats", self.rate_beats, low=3, high=100)
+        require_range("hysteresis", self.hysteresis, low=0, high=0.5)
+        require_range("refractory_s", self.refractory_s, low=0, high=86_400, unit="s")
+        require_range("page_probability", self.page_probability, low=0, high=1)
+        if 0 < self.rate_high_bpm <= self.rate_low_bpm:
+            raise RefusedValue(
+                "rate_high_bpm", f"= {self.rate_high_bpm:g}; it must be above rate_low_bpm = {self.rate_low_bpm:g}"
+            )
 
 
-@dataclass(frozen=True, slots=True)
-class JsonLinesSettings:
-    """Section [report] of kind `json-lines`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepSettings:
+    """Section [keep]: how long results stay on the device. 0 days keeps them until the size limit."""
 
-    path: Path = Path("beats.jsonl")
-    """File that one line of JSON per beat is appended to."""
+    beats_days: float = 30.0
+    """Single beats."""
+    results_days: float = 365.0
+    """Minutes, alarms, pages, recordings."""
+    pictures_days: float = 90.0
+    """Pictures of pages, drawn pages and signal snippets."""
+    pictures: bool = True
+    """Whether pictures are kept at all."""
+    pictures_mb: float = 4000.0
+    """All pictures and snippets together, MB, 1 to 1000000; the oldest go first."""
+    free_mb: float = 200.0
+    """Space that is left free on the disk, MB, 0 to 1000000: the oldest pictures go, then the oldest beats."""
+
+    def __post_init__(self) -> None:
+        for key in ("beats_days", "results_days", "pictures_days"):
+            require_range(key, getattr(self, key), low=0, high=36_500, unit="days")
+        require_range("pictures_mb", self.pictures_mb, low=1, high=1_000_000, unit="MB")
+        require_range("free_mb", self.free_mb, low=0, high=1_000_000, unit="MB")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """Section [web]. The page is there only where the section is."""
+
+    address: str = "127.0.0.1"
+    """To listen on; other than loopback needs `token` or `users`."""
+    port: int = 8321
+    """0 to 65535; 0: any free one, said in the log."""
+    token: Secret = field(default_factory=Secret)
+    """What programs send as a bearer token, "file:PATH" or "env:NAME"."""
+    users: Path | None = None
+    """File of NAME:ARGON2-HASH lines; `ecgedge-agent user add NAME --file FILE` makes it."""
+    tls_cert: Path | None = None
+    """Certificate chain, PEM."""
+    tls_key: Path | None = None
+    """Its key, PEM."""
+    session_h: float = 12.0
+    """How long a login lasts, hours, 0.1 to 720."""
+
+    def __post_init__(self) -> None:
+        require_range("port", self.port, low=0, high=65_535)
+        require_range("session_h", self.session_h, low=0.1, high=720, unit="hours")
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise RefusedValue("tls_cert", "and tls_key go together; give both or none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The whole of `agent.toml`."""
 
-    source: ReplaySettings
+    sources: tuple[SourceSettings, ...]
+    reports: tuple[ReportSettings, ...] = field(default_factory=lambda: (JsonLinesSettings(),))
     agent: AgentSettings = field(default_factory=AgentSettings)
-    report: JsonLinesSettings = field(default_factory=JsonLinesSettings)
-
-
-def _check_range(key: str, value: float, *, low: float, high: float, unit: str) -> None:
-    if not (math.isfinite(value) and low <= value <= high):
-        raise _Refused(key, f"= {value:g}; it must lie from {low:g} to {high:g}{unit}")
-
-
-SOURCES: Mapping[str, type[ReplaySettings]] = {"replay": ReplaySettings}
-"""Kind of [source] -> its settings."""
-REPORTS: Mapping[str, type[JsonLinesSettings]] = {"json-lines": JsonLinesSettings}
-"""Kind of [report] -> its settings."""
-
-Section = TypeVar("Section", AgentSettings, ReplaySettings, JsonLinesSettings)
-
-
-def read_settings(path: Path) -> Settings:
-    """Read and check a settings file.
-
-    Raises
-    ------
-    SettingsError
-        The file is missing or no TOML, or has an unknown key, a wrong type or an impossible value.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        return _Reader(path, text).settings()
-    except OSError as error:
-        raise SettingsError(f"{path}: {error.strerror}; name the settings file with --config") from None
-    except UnicodeDecodeError:
-        raise SettingsError(f"{path}: not text in UTF-8; a settings file is TOML; name another with --config") from None
-
-
-class _Reader:
-    """One settings file: its text, to find lines in, and its tables."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self._path, self._text = path, text
-        try:
-            self._tables: Mapping[str, object] = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise SettingsError(f'{path}: no TOML: {error}; strings stand in "quotes"') from None
-
-    def settings(self) -> Settings:
-        self._check_known("", self._tables, [entry.name for entry in fields(Settings)])
-        return Settings(
-            agent=self._section("agent", AgentSettings),
-            source=self._section("source", SOURCES[self._kind("source", SOURCES, "replay")]),
-            report=self._section("report", REPORTS[self._kind("report", REPORTS, "json-lines")]),
-        )
-
-    def _table(self, section: str) -> Mapping[str, object]:
-        table = self._tables.get(section, {})
-        if not isinstance(table, dict):
-            raise self._refusal("", section, f"= {table!r}; it must be a section, [{section}]")
-        return table
-
-    def _kind(self, section: str, known: Mapping[str, object], default: str) -> str:
-        kind = self._table(section).get("kind", default)
-        if not isinstance(kind, str) or kind not in known:
-            raise self._refusal(section, "kind", f"= {kind!r}; it must be {_listed(known)}")
-        return kind
-
-    def _section(self, section: str, into: type[Section]) -> Section:
-        hints: Mapping[str, object] = get_type_hints(into)
-        table = {key: value for key, value in self._table(section).items() if key != "kind" or section == "agent"}
-        self._check_known(section, table, list(hints))
-        if missing := [entry.name for entry in fields(into) if entry.default is MISSING and entry.name not in table]:
-            raise SettingsError(f'{self._path}: [{section}] lacks {missing[0]}; add a line: {missing[0]} = "..."')
-        values = self._defaults(into) | {key: self._value(section, key, table[key], hints[key]) for key in table}
-        try:
-            return into(**values)  # type: ignore[arg-type]  # each value was read by the type of its field
-        except _Refused as error:
-            raise self._refusal(section, error.key, str(error).removeprefix(error.key).strip()) from None
-
-    def _value(self, section: str, key: str, value: object, hint: object) -> object:
-        word, accept = _READERS[hint]
-        found = accept(value)
-        if found is None:
-            raise self._refusal(section, key, f"= {value!r}; it must be {word}")
-        if isinstance(found, Path):
-            return self._beside(found)
-        if key == "bundle" and str(found).endswith(".tflite"):
-            return str(self._beside(Path(str(found))))
-        return found
-
-    def _defaults(self, into: type[Section]) -> dict[str, object]:
-        """Paths that are not in the file are relative to it as well."""
-        return {entry.name: self._beside(entry.default) for entry in fields(into) if isinstance(entry.default, Path)}
-
-    def _beside(self, path: Path) -> Path:
-        return self._path.absolute().parent / path.expanduser()
-
-    def _check_known(self, section: str, table: Mapping[str, object], known: list[str]) -> None:
-        for key in table:
-            if key not in known:
-                nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-                hint = f"did you mean {nearest[0]}?" if nearest else f"known are {_listed(known)}"
-                raise self._refusal(section, key, f"is not known; {hint}")
-
-    def _refusal(self, section: str, key: str, message: str) -> SettingsError:
-        line = self._line(section, key)
-        where = f"{self._path}, line {line}" if line else str(self._path)
-        return SettingsError(f"{where}: {f'[{section}] ' if section else ''}{key} {message}")
-
-    def _line(self, section: str, key: str) -> int | None:
-        """Line of a key or section; None where it is written in a form that this does not find."""
-        current = ""
-        for number, line in enumerate(self._text.splitlines(), start=1):
-            if header := re.match(r"\s*\[+\s*([\w.\"'-]+)\s*\]+", line):
-                current = header[1].strip("\"'")
-                if not section and current.partition(".")[0] == key:
-                    return number
-            elif current == section and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):
-                return number
-        return None
-
-
-def _listed(names: Mapping[str, object] | list[str]) -> str:
-    return ", ".join(names)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _path(value: object) -> Path | None:
-    return Path(value) if isinstance(value, str) and value else None
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _speed(value: object) -> str | None:
-    return value if value in ("real", "full") and isinstance(value, str) else None
-
-
-_READERS: Mapping[object, tuple[str, Callable[[object], object]]] = {
-    str: ("text in quotes", _text),
-    str | None: ("text in quotes", _text),
-    Path: ("a path in quotes", _path),
-    int: ("a whole number", _whole),
-    float: ("a number", _number),
-    float | None: ("a number", _number),
-    Speed: ('"real" or "full"', _speed),
-}
-"""Type of a field -> what to call it, and how to accept a value of it (None: refused)."""
+    alarms: AlarmSettings = field(default_factory=AlarmSettings)
+    keep: KeepSettings = field(default_factory=KeepSettings)
+    web: WebSettings | None = None
