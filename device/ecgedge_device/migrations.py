@@ -46,6 +46,45 @@ MIGRATIONS = MappingProxyType(
             "CREATE INDEX beats_by_run ON beats (run, sample)",
             "CREATE INDEX beats_unsent ON beats (number) WHERE sent_utc IS NULL",
         ),
+        "0002 results of all kinds, several reporters": (
+            "ALTER TABLE runs ADD COLUMN source TEXT NOT NULL DEFAULT 'replay'",
+            "ALTER TABLE beats ADD COLUMN time_utc TEXT NOT NULL DEFAULT ''",
+            "CREATE TABLE sequence (next INTEGER NOT NULL)  -- one order of storing for beats and results",
+            "INSERT INTO sequence SELECT coalesce(max(number), 0) + 1 FROM beats",
+            """CREATE TABLE results (
+                number INTEGER PRIMARY KEY,
+                id TEXT NOT NULL UNIQUE,
+                kind TEXT NOT NULL,             -- minute, alarm, page or recording
+                source TEXT NOT NULL,
+                run INTEGER REFERENCES runs (number),
+                time_utc TEXT NOT NULL,
+                content TEXT NOT NULL,          -- JSON object
+                files TEXT NOT NULL DEFAULT '{}',  -- JSON object: role -> path below the folder of files
+                files_bytes INTEGER NOT NULL DEFAULT 0,
+                stored_utc TEXT NOT NULL
+            )""",
+            "CREATE INDEX results_by_kind ON results (kind, number)",
+            "CREATE INDEX results_by_run ON results (run)",
+            "CREATE INDEX results_with_files ON results (number) WHERE files_bytes > 0",
+            """CREATE TABLE reporters (
+                name TEXT PRIMARY KEY,
+                done INTEGER NOT NULL,          -- all up to this number were taken, given up or not asked for
+                dropped INTEGER NOT NULL DEFAULT 0  -- removed by retention before they were sent
+            )""",
+            """INSERT INTO reporters (name, done)
+                SELECT 'json-lines', coalesce(min(number) FILTER (WHERE sent_utc IS NULL) - 1, max(number))
+                FROM beats HAVING count(*) > 0""",
+            """CREATE TABLE dead_letters (
+                reporter TEXT NOT NULL,
+                id TEXT NOT NULL,
+                kind TEXT NOT NULL,
+                reason TEXT NOT NULL,
+                given_up_utc TEXT NOT NULL,
+                PRIMARY KEY (reporter, id)
+            )""",
+            "DROP INDEX beats_unsent",
+            "ALTER TABLE beats DROP COLUMN sent_utc",
+        ),
     }
 )
 

@@ -88,6 +88,20 @@ class Result:
     """Role -> path below the folder of files: `picture`, `drawn` (the page, what was looked at), `snippet` (.npz)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is to be stored beside the beats; the store adds number and time of storing."""
+
+    id: str
+    kind: Kind
+    source: str
+    time_utc: str
+    content: Mapping[str, Json]
+    files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    files_bytes: int = 0
+    """Size of all files together."""
+
+
 def as_plain(result: Result) -> dict[str, Json]:
     """A result as JSON tells it: id, kind, source, time_utc, stored_utc, the content, files by role."""
     return {

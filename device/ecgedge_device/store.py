@@ -1,27 +1,36 @@
 """The result store: SQLite, durable before anything is told to anyone.
 
-One transaction per chunk holds the beats, the position behind them and the engine's state, so that a crash at any
-moment resumes exactly. A connection belongs to the thread that opened it: each thread opens its own store.
+One transaction per chunk holds its beats and findings, the position behind them and the engine's state, so that a crash
+at any moment resumes exactly. A connection belongs to the thread that opened it: each thread opens its own store.
 """
 
-import fcntl
-import json
-import math
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from uuid import UUID, uuid4, uuid5
 
 from ecgedge.errors import StoreError
 from ecgedge.records import Beat
+from ecgedge_device import outbox
 from ecgedge_device.migrations import migrate, transaction, utc_now
-from ecgedge_device.results import BundleId, Result, Run, Stream
+from ecgedge_device.results import KINDS, BundleId, Finding, Kind, Result, Run, Stream
+from ecgedge_device.rows import (
+    BEAT_COLUMNS,
+    BEAT_RESULT_COLUMNS,
+    RESULT_COLUMNS,
+    RUN_COLUMNS,
+    beat_of,
+    beat_result_of,
+    beat_row,
+    finding_row,
+    result_of,
+    run_of,
+    run_row,
+)
+from ecgedge_device.store_errors import refused
 
-_RUN_COLUMNS = """uid, address, recording, fs_hz, leads, n_samples, fingerprint,
-    bundle, bundle_version, bundle_sha256, labels, started_utc"""
-_BEAT_COLUMNS = "sample, time_s, label, probabilities, rr_ms, reason"
+NOT_BEATS: tuple[Kind, ...] = KINDS[1:]
 
 
 class Store:
@@ -35,25 +44,25 @@ class Store:
     Raises
     ------
     StoreError
-        No database, one of something else, locked, read-only, or the disk is full.
+        No database, one of something else, locked, read-only, or the disk is full (`StoreFull`).
     """
 
     def __init__(self, path: Path, *, busy_s: float = 10.0) -> None:
         self.path = path
-        with _refused(path):
+        with refused(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
+            self.connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
             try:
                 self._prepare()
             except BaseException:
-                self._connection.close()
+                self.connection.close()
                 raise
 
     def _prepare(self) -> None:
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")  # a commit is on the disk, not only in its cache
-        self._connection.execute("PRAGMA foreign_keys = ON")
-        migrate(self._connection, source=str(self.path))
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.execute("PRAGMA synchronous = FULL")  # a commit is on the disk, not only in its cache
+        self.connection.execute("PRAGMA foreign_keys = ON")
+        migrate(self.connection, source=str(self.path))
 
     def __enter__(self) -> "Store":
         return self
@@ -65,12 +74,16 @@ class Store:
 
     def close(self) -> None:
         """Close the connection; what was committed stays."""
-        self._connection.close()
+        self.connection.close()
+
+    @property
+    def files(self) -> Path:
+        """Folder of pictures, snippets and uploads, beside the database; may not exist yet."""
+        return self.path.with_suffix("")
 
     def last_run(self, address: str) -> Run | None:
         """The latest run of a source."""
-        where = "WHERE address = ? ORDER BY number DESC LIMIT 1"
-        return self._run(where, (address,))
+        return self._run("WHERE address = ? ORDER BY number DESC LIMIT 1", (address,))
 
     def run(self, number: int) -> Run:
         """A run as it stands now.
@@ -86,33 +99,42 @@ class Store:
         return found
 
     def _run(self, where: str, values: tuple[str | int, ...]) -> Run | None:
-        with _refused(self.path):
-            columns = f"number, {_RUN_COLUMNS}, finished_utc, next_sample, state"
-            row = self._connection.execute(f"SELECT {columns} FROM runs {where}", values).fetchone()
-        if row is None:
-            return None
-        number, uid, address, recording, fs_hz, leads, n_samples, fingerprint, *rest = row
-        stream = Stream(address, recording, fs_hz, tuple(json.loads(leads)), n_samples, fingerprint)
-        name, version, sha256, labels, started_utc, finished_utc, next_sample, state = rest
-        bundle = BundleId(name, version, sha256, tuple(json.loads(labels)))
-        return Run(number, uid, stream, bundle, started_utc, finished_utc, next_sample, state)
+        with refused(self.path):
+            columns = f"number, {RUN_COLUMNS}, finished_utc, next_sample, state"
+            row = self.connection.execute(f"SELECT {columns} FROM runs {where}", values).fetchone()
+        return None if row is None else run_of(row)
 
     def begin(self, stream: Stream, bundle: BundleId) -> Run:
         """Start a run at the first sample."""
-        values = (str(uuid4()), *_stream_row(stream), *_bundle_row(bundle), utc_now())
-        with _refused(self.path), transaction(self._connection):
-            insert = f"INSERT INTO runs ({_RUN_COLUMNS}) VALUES ({', '.join('?' * len(values))})"
-            number = self._connection.execute(insert, values).lastrowid
+        values = (str(uuid4()), *run_row(stream, bundle), utc_now())
+        with refused(self.path), transaction(self.connection):
+            insert = f"INSERT INTO runs ({RUN_COLUMNS}) VALUES ({', '.join('?' * len(values))})"
+            number = self.connection.execute(insert, values).lastrowid
         assert number is not None
         return self.run(number)
 
-    def append(self, run: Run, beats: Sequence[Beat], *, start: int, stop: int, state: bytes) -> None:
-        """Keep the beats of one chunk together with the position behind it, or nothing.
+    def append(
+        self,
+        run: Run,
+        beats: Sequence[Beat],
+        *,
+        start: int,
+        stop: int,
+        state: bytes,
+        times_utc: Sequence[str] = (),
+        findings: Sequence[Finding] = (),
+    ) -> list[Result]:
+        """Keep the beats and findings of one chunk together with the position behind it, or nothing.
 
         Parameters
         ----------
         start, stop : first sample of the chunk, and the first after it
         state : of the engine, after this chunk
+        times_utc : when each beat was, where that is known
+
+        Returns
+        -------
+        The findings as results.
 
         Raises
         ------
@@ -120,113 +142,143 @@ class Store:
             The chunk does not follow what is stored: another agent writes the same run.
         """
         move = "UPDATE runs SET next_sample = ?, state = ? WHERE number = ? AND next_sample = ? AND finished_utc = ''"
-        with _refused(self.path), transaction(self._connection):
+        with refused(self.path), transaction(self.connection):
             self._move(run, move, (stop, state, run.number, start))
-            self._insert(run, beats)
+            self._insert_beats(run, beats, times_utc)
+            return self._insert(findings, run=run.number)
 
-    def finish(self, run: Run, beats: Sequence[Beat]) -> None:
-        """Keep the last beats and close the run."""
+    def finish(
+        self, run: Run, beats: Sequence[Beat], *, times_utc: Sequence[str] = (), findings: Sequence[Finding] = ()
+    ) -> list[Result]:
+        """Keep the last beats and findings, and close the run."""
         close = "UPDATE runs SET finished_utc = ?, state = x'' WHERE number = ? AND finished_utc = ''"
-        with _refused(self.path), transaction(self._connection):
+        with refused(self.path), transaction(self.connection):
             self._move(run, close, (utc_now(), run.number))
-            self._insert(run, beats)
+            self._insert_beats(run, beats, times_utc)
+            return self._insert(findings, run=run.number)
+
+    def add(self, findings: Sequence[Finding]) -> list[Result]:
+        """Keep findings that belong to no run; one whose id is there already is left as it is, and not returned."""
+        with refused(self.path), transaction(self.connection):
+            return self._insert(findings, run=None)
 
     def _move(self, run: Run, statement: str, values: tuple[int | str | bytes, ...]) -> None:
-        if self._connection.execute(statement, values).rowcount != 1:
+        if self.connection.execute(statement, values).rowcount != 1:
             raise StoreError(f"{self.path}: run {run.number} has moved on; another agent writes it; stop one of them")
 
-    def _insert(self, run: Run, beats: Sequence[Beat]) -> None:
-        now = utc_now()
-        rows = [(str(uuid5(UUID(run.uid), str(beat.sample))), run.number, *_beat_row(beat), now) for beat in beats]
-        insert = f"INSERT INTO beats (id, run, {_BEAT_COLUMNS}, stored_utc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        self._connection.executemany(insert, rows)
+    def _insert_beats(self, run: Run, beats: Sequence[Beat], times_utc: Sequence[str]) -> None:
+        if not beats:
+            return
+        now, first = utc_now(), self._numbers(len(beats))
+        times = list(times_utc) or [""] * len(beats)
+        insert = f"""INSERT INTO beats (number, id, run, {BEAT_COLUMNS}, time_utc, stored_utc)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+        rows = [
+            (first + index, str(uuid5(UUID(run.uid), str(beat.sample))), run.number, *beat_row(beat), time, now)
+            for index, (beat, time) in enumerate(zip(beats, times, strict=True))
+        ]
+        self.connection.executemany(insert, rows)
+
+    def _insert(self, findings: Sequence[Finding], *, run: int | None) -> list[Result]:
+        now, kept = utc_now(), []
+        insert = f"INSERT OR IGNORE INTO results VALUES ({', '.join('?' * 10)})"
+        for finding in findings:
+            number = self._numbers(1)
+            row = (number, *finding_row(finding, run=run), now)
+            if self.connection.execute(insert, row).rowcount:
+                kept.append(
+                    Result(
+                        number,
+                        finding.id,
+                        finding.kind,
+                        finding.source,
+                        finding.time_utc,
+                        now,
+                        finding.content,
+                        finding.files,
+                    )
+                )
+        return kept
+
+    def _numbers(self, count: int) -> int:
+        """The first of so many numbers, which nobody else gets."""
+        row = self.connection.execute("UPDATE sequence SET next = next + ? RETURNING next", (count,)).fetchone()
+        return int(row[0]) - count
 
     def beats(self, run: Run) -> list[Beat]:
         """All beats of a run, by time."""
-        with _refused(self.path):
-            select = f"SELECT {_BEAT_COLUMNS} FROM beats WHERE run = ? ORDER BY sample"
-            return [_beat(*row) for row in self._connection.execute(select, (run.number,))]
+        with refused(self.path):
+            select = f"SELECT {BEAT_COLUMNS} FROM beats WHERE run = ? ORDER BY sample"
+            return [beat_of(*row) for row in self.connection.execute(select, (run.number,))]
 
-    def unsent(self, limit: int) -> list[Result]:
-        """Beats that no reporter has taken yet, in the order of storing."""
-        select = f"""SELECT id, address, recording, bundle, bundle_version, labels, stored_utc, {_BEAT_COLUMNS}
-            FROM beats JOIN runs ON runs.number = beats.run
-            WHERE sent_utc IS NULL ORDER BY beats.number LIMIT ?"""
-        with _refused(self.path):
-            rows = self._connection.execute(select, (limit,)).fetchall()
-        return [
-            Result(uid, address, recording, name, version, tuple(json.loads(labels)), _beat(*beat), stored_utc)
-            for uid, address, recording, name, version, labels, stored_utc, *beat in rows
-        ]
+    def beats_since(self, source: str, *, after: int, limit: int) -> list[Result]:
+        """Beats of a source stored after a result number, in the order of storing."""
+        select = f"""SELECT {BEAT_RESULT_COLUMNS} FROM beats JOIN runs ON runs.number = beats.run
+            WHERE beats.number > ? AND source = ? ORDER BY beats.number LIMIT ?"""
+        with refused(self.path):
+            return [beat_result_of(row) for row in self.connection.execute(select, (after, source, limit))]
 
-    def mark_sent(self, ids: Sequence[str]) -> None:
-        """Note that a reporter has taken these."""
-        now = utc_now()
-        with _refused(self.path), transaction(self._connection):
-            self._connection.executemany("UPDATE beats SET sent_utc = ? WHERE id = ?", [(now, uid) for uid in ids])
+    def recent(
+        self,
+        kinds: Sequence[str] = NOT_BEATS,
+        *,
+        source: str = "",
+        label: str = "",
+        before: int | None = None,
+        limit: int = 50,
+    ) -> list[Result]:
+        """Results other than beats, the newest first.
 
-    def count_unsent(self) -> int:
-        """How many beats wait for a reporter."""
-        with _refused(self.path):
-            return int(self._connection.execute("SELECT count(*) FROM beats WHERE sent_utc IS NULL").fetchone()[0])
+        Parameters
+        ----------
+        source, label : only those; empty for all
+        before : only results with a smaller number, for paging
+        """
+        marks = ", ".join("?" * len(kinds))
+        select = f"""SELECT {RESULT_COLUMNS} FROM results
+            WHERE kind IN ({marks}) AND (? = '' OR source = ?) AND (? = '' OR json_extract(content, '$.label') = ?)
+            AND number < ? ORDER BY number DESC LIMIT ?"""
+        last = before if before is not None else 2**62
+        values = (*kinds, source, source, label, label, last, limit)
+        with refused(self.path):
+            return [result_of(row) for row in self.connection.execute(select, values)]
 
+    def result(self, uid: str) -> Result | None:
+        """One result of any kind; None where there is none of that id."""
+        beat = f"SELECT {BEAT_RESULT_COLUMNS} FROM beats JOIN runs ON runs.number = beats.run WHERE id = ?"
+        with refused(self.path):
+            row = self.connection.execute(f"SELECT {RESULT_COLUMNS} FROM results WHERE id = ?", (uid,)).fetchone()
+            if row is not None:
+                return result_of(row)
+            row = self.connection.execute(beat, (uid,)).fetchone()
+            return None if row is None else beat_result_of(row)
 
-def _stream_row(stream: Stream) -> tuple[str, str, float, str, int, str]:
-    leads = json.dumps(stream.leads)
-    return stream.address, stream.recording, stream.fs_hz, leads, stream.n_samples, stream.fingerprint
+    def register(self, reporter: str) -> None:
+        """Make a reporter known; a new one is told what is stored from now on."""
+        with refused(self.path), transaction(self.connection):
+            outbox.register(self.connection, reporter)
 
+    def unsent(self, reporter: str, kinds: Sequence[str], limit: int) -> list[Result]:
+        """Results that a registered reporter has not taken yet, in the order of storing."""
+        with refused(self.path):
+            return outbox.unsent(self.connection, reporter, kinds, limit)
 
-def _bundle_row(bundle: BundleId) -> tuple[str, str, str, str]:
-    return bundle.name, bundle.version, bundle.sha256, json.dumps(bundle.labels)
+    def mark_sent(self, reporter: str, result: Result) -> None:
+        """Note that a reporter has taken this result and all before it."""
+        with refused(self.path), transaction(self.connection):
+            outbox.mark(self.connection, reporter, result.number)
 
+    def give_up(self, reporter: str, result: Result, reason: str) -> None:
+        """Make a result that a reporter's receiver refuses for good a dead letter, and go on behind it."""
+        with refused(self.path), transaction(self.connection):
+            outbox.bury(self.connection, reporter, result, reason)
 
-def _beat_row(beat: Beat) -> tuple[int, float, str, str, float | None, str]:
-    rr_ms = None if math.isnan(beat.rr_ms) else beat.rr_ms
-    return beat.sample, beat.time_s, beat.label, json.dumps(beat.probabilities), rr_ms, beat.reason
+    def count_unsent(self, reporter: str, kinds: Sequence[str]) -> int:
+        """How many results wait for a reporter."""
+        with refused(self.path):
+            return outbox.waiting(self.connection, reporter, kinds)
 
-
-def _beat(sample: int, time_s: float, label: str, probabilities: str, rr_ms: float | None, reason: str) -> Beat:
-    return Beat(sample, time_s, label, tuple(json.loads(probabilities)), math.nan if rr_ms is None else rr_ms, reason)
-
-
-@contextmanager
-def sole_agent(path: Path) -> Iterator[None]:
-    """Hold a store for one agent; the lock goes with the process, however it ends.
-
-    Raises
-    ------
-    StoreError
-        Another agent holds it, or the lock file cannot be made.
-    """
-    lock = path.with_name(path.name + ".lock")
-    with _refused(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("a")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StoreError(f"{path}: another agent is using it; stop that one, or choose another store") from None
-        yield
-
-
-_REMEDIES = (
-    ("not a database", "move it away, or choose another store in [agent]"),
-    ("malformed", "the file is damaged; move it away and judge again"),
-    ("locked", "another program holds it; close that one"),
-    ("readonly", "make file and folder writable"),
-    ("full", "free some space; what was stored before is safe"),
-    ("unable to open", "check that it is a file and that its folder is writable"),
-)
-
-
-@contextmanager
-def _refused(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system say into one line with a remedy."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        remedy = next((text for word, text in _REMEDIES if word in str(error)), "check file and disk")
-        raise StoreError(f"{path}: {error}; {remedy}") from error
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written ({error.strerror}); choose another store in [agent]") from error
+    def dead_letters(self, limit: int = 100) -> list[dict[str, str]]:
+        """Results that were given up, the newest first: reporter, id, kind, reason, given_up_utc."""
+        with refused(self.path):
+            return outbox.dead_letters(self.connection, limit)
