@@ -11,7 +11,7 @@ from ecgedge.bundle import Bundle
 from ecgedge.decide import Decision, abstains, decide, prediction_set
 from ecgedge.lead_arrays import Inputs
 from ecgedge.page_pipeline import page_pipeline_of
-from ecgedge.page_reading import PageReading, Stage, Stopwatch, read_page
+from ecgedge.page_reading import PageReading, Stage, Stopwatch, Tell, read_page, tell_nobody
 from ecgedge.paper.page import Page, Picture, Traces
 from ecgedge.records import FloatArray
 
@@ -64,26 +64,27 @@ class PageEngine:
         self.labels = bundle.manifest.labels
         self.pipeline = page_pipeline_of(bundle.manifest)
 
-    def judge(self, picture: Picture, *, any_layout: bool = False) -> PageAnswer:
+    def judge(self, picture: Picture, *, any_layout: bool = False, tell: Tell = tell_nobody) -> PageAnswer:
         """Read a picture and judge the page in it.
 
         Parameters
         ----------
         any_layout : answer on layouts that the model was not trained on as well; such an answer is untested
+        tell : is told each stage as it begins
 
         Raises
         ------
         InputError
             There is no page that can be read in the picture; see `ecgedge.page_reading.read_page`.
         """
-        reading = read_page(picture, self.pipeline, any_layout=any_layout)
+        reading = read_page(picture, self.pipeline, any_layout=any_layout, tell=tell)
         if reading.doubt and not any_layout:
             return self._answer(reading, reason=f"{reading.doubt}; --any-layout answers all the same, untested")
-        return self.judge_reading(reading)
+        return self.judge_reading(reading, tell=tell)
 
-    def judge_reading(self, reading: PageReading) -> PageAnswer:
+    def judge_reading(self, reading: PageReading, *, tell: Tell = tell_nobody) -> PageAnswer:
         """Judge a page that was read, whatever its layout."""
-        watch = Stopwatch()
+        watch = Stopwatch(tell)
         with watch.stage("inputs"):
             inputs = self.pipeline.inputs_of(reading.page, reading.traces)
         with watch.stage("model"):

@@ -3,7 +3,7 @@
 Training, evaluation and device read pages through this. Knows nothing of models or labels.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -25,15 +25,25 @@ class Stage:
     seconds: float
 
 
+Tell = Callable[[str], None]
+"""Is called with the name of each stage that begins, for whoever shows how far it is."""
+
+
+def tell_nobody(_stage: str) -> None:
+    """A `Tell` for those who do not show it."""
+
+
 @dataclass(slots=True)
 class Stopwatch:
     """Times stages, one after another."""
 
+    tell: Tell = tell_nobody
     stages: list[Stage] = field(default_factory=list)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time what is done inside; a stage that fails is not kept."""
+        self.tell(name)
         start_s = perf_counter()
         yield
         self.stages.append(Stage(name, perf_counter() - start_s))
@@ -56,19 +66,22 @@ class PageReading:
         return "" if self.traces is None else self.traces.layout
 
 
-def read_page(picture: Picture, pipeline: PagePipeline, *, any_layout: bool = False) -> PageReading:
+def read_page(
+    picture: Picture, pipeline: PagePipeline, *, any_layout: bool = False, tell: Tell = tell_nobody
+) -> PageReading:
     """Find the page in a picture and read its curves, as `ecgedge.digitise.digitise` does.
 
     Parameters
     ----------
     any_layout : let a page pass whose layout is not recognised, if the model does without curves
+    tell : is told each stage as it begins
 
     Raises
     ------
     InputError
         No page, two pages, a page that is too blurred, cut off or mirrored, or a layout that is not recognised.
     """
-    watch = Stopwatch()
+    watch = Stopwatch(tell)
     with watch.stage("find page"):
         page = find_page(picture)
     with watch.stage("quality"):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -16,7 +16,7 @@ from ecgedge.bundle import Bundle
 from ecgedge.errors import EcgedgeError, InputError
 from ecgedge.page_advice import advice_for
 from ecgedge.page_engine import MAPS, PageAnswer, PageEngine
-from ecgedge.paper.heat_map import draw_attention
+from ecgedge.page_words import draw_answer, gain_words, headline, layout_words, plain_answer, set_words
 from ecgedge.paper.page import Pixels
 from ecgedge.paper.pictures import read_picture
 
@@ -61,7 +61,7 @@ def predict_pages(bundle: Bundle, paths: Sequence[Path], options: PageOptions) -
             refused[path] = _reason(path, error)
             continue
         written = _draw(engine, answer, place, titles)
-        found.append(_as_json(path, answer, written))
+        found.append(_as_json(path, answer, titles, written))
         if not options.as_json:
             _show(answer, titles, written)
         if not answer.label:
@@ -108,21 +108,9 @@ def _check_place(place: Path, *, overwrite: bool) -> None:
 
 def _draw(engine: PageEngine, answer: PageAnswer, place: Path | None, titles: Mapping[str, str]) -> Path | None:
     """Draw the page for the likeliest class; nothing where the model was not asked."""
-    if place is None or not answer.probabilities:
+    pixels = None if place is None else draw_answer(engine, answer, titles)
+    if place is None or pixels is None:
         return None
-    likeliest = max(answer.probabilities, key=answer.probabilities.__getitem__)
-    words = [_set_words(answer, titles), _layout_words(answer), *_gain_words(answer)]
-    if answer.reason:
-        words.insert(0, f"No answer: {answer.reason}. Shown for {titles[likeliest]}.")
-    pixels = draw_attention(
-        engine.pipeline.page_seen(answer.page, answer.traces),
-        answer.traces,
-        answer.maps,
-        inputs=engine.pipeline.inputs,
-        class_index=engine.labels.index(likeliest),
-        title=f"{answer.name}: {_headline(answer, titles)}",
-        words=words,
-    )
     _write(place, pixels)
     return place
 
@@ -142,37 +130,9 @@ def _write(place: Path, pixels: Pixels) -> None:
         raise InputError(f"{place}: cannot be written ({error.strerror}); choose another place with -o") from error
 
 
-def _headline(answer: PageAnswer, titles: Mapping[str, str]) -> str:
-    if not answer.label:
-        return "no answer"
-    untested = "" if answer.tested_layout else ", UNTESTED on this layout"
-    return f"{titles[answer.label]}, {100 * answer.probabilities[answer.label]:.0f} %{untested}"
-
-
-def _set_words(answer: PageAnswer, titles: Mapping[str, str]) -> str:
-    return f"Cannot be excluded: {', '.join(titles[name] for name in answer.prediction_set)}."
-
-
-def _layout_words(answer: PageAnswer) -> str:
-    if answer.traces is None:
-        return "Layout not recognised: the model was never tested on it."
-    tested = "" if answer.tested_layout else " The model was never tested on it."
-    return f"Layout {answer.layout}, {100 * answer.traces.confidence:.0f} % sure.{tested}"
-
-
-def _gain_words(answer: PageAnswer) -> tuple[str, ...]:
-    """What to say where heights in mV are not measured: one sentence, or nothing."""
-    if answer.traces is None or answer.traces.gain_from == "pulse":
-        return ()
-    gain = f"{answer.traces.mm_per_mv:g} mm/mV"
-    return (
-        f"No calibration pulse was read: {gain} is assumed. Where the page says otherwise, do not use this answer.",
-    )
-
-
 def _show(answer: PageAnswer, titles: Mapping[str, str], written: Path | None) -> None:
     console = Console()
-    title = f"{answer.name}: {_headline(answer, titles)}"
+    title = f"{answer.name}: {headline(answer, titles)}"
     if answer.probabilities:
         table = Table(title=title, title_justify="left")
         for heading in ("class", "", "", "excluded"):
@@ -182,32 +142,21 @@ def _show(answer: PageAnswer, titles: Mapping[str, str], written: Path | None) -
             excluded = "" if name in answer.prediction_set else "yes"
             table.add_row(titles[name], f"{100 * value:5.1f} %", f"{bar:<{_BAR_CELLS}}", excluded)
         console.print(table)
-        click.echo(_set_words(answer, titles))
+        click.echo(set_words(answer, titles))
         click.echo(advice_for(answer.label, answer.prediction_set))
     else:
         click.echo(title)
-    for words in (_layout_words(answer), *_gain_words(answer)):
+    for words in (layout_words(answer), *gain_words(answer)):
         click.echo(words)
     click.echo(f"Quality: {'; '.join(f'{one.name} {one.value:.3g} {one.unit}' for one in answer.page.quality)}.")
     if written is not None:
         click.echo(f"written: {written}")
 
 
-def _as_json(path: Path, answer: PageAnswer, written: Path | None) -> dict[str, object]:
+def _as_json(path: Path, answer: PageAnswer, titles: Mapping[str, str], written: Path | None) -> dict[str, object]:
     return {
         "picture": str(path),
-        "label": answer.label or None,
-        "reason": answer.reason,
-        "probabilities": {name: round(value, 6) for name, value in answer.probabilities.items()},
-        "prediction_set": list(answer.prediction_set),
-        "advice": advice_for(answer.label, answer.prediction_set) if answer.probabilities else "",
-        "layout": answer.layout or None,
-        "layout_confidence": None if answer.traces is None else round(answer.traces.confidence, 4),
-        "tested_layout": answer.tested_layout,
-        "mm_per_mv": None if answer.traces is None else round(answer.traces.mm_per_mv, 3),
-        "gain_from": None if answer.traces is None else answer.traces.gain_from,
-        "quality": [{**asdict(measure), "good": measure.good} for measure in answer.page.quality],
-        "seconds": {stage.name: round(stage.seconds, 4) for stage in answer.stages},
+        **plain_answer(answer, titles),
         "drawn": None if written is None else str(written),
     }
 
