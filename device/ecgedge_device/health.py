@@ -69,6 +69,15 @@ class Health:
             self._sources[name] = replace(old, **changes)  # type: ignore[arg-type]  # names and types of the fields
             return self._sources[name]
 
+    def count(self, name: str, *, judged: int = 0, refused: int = 0) -> None:
+        """Add what a source has just had judged or refused."""
+        with self._lock:
+            old = self._sources[name]
+            last = utc_now() if judged else old.last_utc
+            new = replace(old, judged=old.judged + judged, refused=old.refused + refused, last_utc=last)
+            self._sources[name] = new
+            self._worked_s = monotonic()
+
     def reporter(self, name: str, **changes: object) -> ReporterHealth:
         """Change what is known of a reporter."""
         with self._lock:

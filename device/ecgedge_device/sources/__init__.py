@@ -103,10 +103,22 @@ class PictureWork:
     read: Callable[[], Picture]
     """Decodes it; `InputError` where it is none."""
     content: Callable[[], tuple[bytes, str]] | None = None
-    """Its bytes as they came and their suffix (".jpg"), to be kept; None: the picture is encoded anew."""
+    """Its bytes as they came and their suffix (".jpg"), for those who want them; the agent keeps flat pages only."""
 
 
-Work = SignalWork | PictureWork
+@dataclass(frozen=True, slots=True)
+class UnreadableWork:
+    """A file that is no picture or recording, or a damaged one: stored as a refusal."""
+
+    id: str
+    """UUID, as of `PictureWork`."""
+    name: str
+    taken_utc: str
+    """When it came in, ISO 8601, UTC, in ms."""
+    reason: str
+
+
+Work = SignalWork | PictureWork | UnreadableWork
 
 
 @dataclass(frozen=True, slots=True)

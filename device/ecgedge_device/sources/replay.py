@@ -1,90 +1,55 @@
-"""A recording from a file, played as if it were live, or as fast as possible."""
+"""A recording from the settings, judged once from where it was left."""
 
 import errno
-import hashlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic
-
-import numpy as np
 
 from ecgedge.formats import read_recording
-from ecgedge.records import Recording, SignalChunk
-from ecgedge_device.results import Stream
-from ecgedge_device.settings import ReplaySettings, Speed
-from ecgedge_device.sources import Reason, SourceError
+from ecgedge_device.source_settings import ReplaySettings
+from ecgedge_device.sources import Done, Reason, SourceError, Work
+from ecgedge_device.sources.recording_work import RecordingWork
 
 
 class ReplaySource:
-    """Chunks of a recording.
+    """One recording.
 
     Parameters
     ----------
-    address : where the recording lies, in full
-    speed : `real` hands a chunk over when its last sample would have been measured
-    chunk_s : length of a chunk, s; at least one sample
-    stop : ends the iteration, also while it waits
+    stop : ends its chunks, also while they wait
     """
 
-    def __init__(
-        self, recording: Recording, *, address: str, stop: threading.Event, speed: Speed = "full", chunk_s: float = 1.0
-    ) -> None:
-        self.recording = recording
-        self._speed, self._stop = speed, stop
-        self._step = max(1, round(chunk_s * recording.fs_hz))
-        self._next = 0
-        self.stream = Stream(
-            address=address,
-            recording=recording.name,
-            fs_hz=recording.fs_hz,
-            leads=recording.leads,
-            n_samples=len(recording.signal),
-            fingerprint=fingerprint(recording),
-        )
+    def __init__(self, settings: ReplaySettings, *, stop: threading.Event) -> None:
+        self._settings, self._stop = settings, stop
 
-    def seek(self, sample: int) -> None:
-        """Go on at this sample.
+    def __iter__(self) -> Iterator[Work]:
+        """Read the recording, and offer it.
 
         Raises
         ------
         SourceError
-            The recording has no such sample.
+            It is not there or may not be read.
+        InputError
+            It cannot be judged: a folder, empty, damaged, another format, or without the lead.
         """
-        if not 0 <= sample <= len(self.recording.signal):
-            raise SourceError(
-                f"{self.recording.name}: no sample {sample}; it has {len(self.recording.signal)}; use --again",
-                reason=Reason.NOT_FOUND,
-            )
-        self._next = sample
+        yield open_replay(self._settings, stop=self._stop)
 
-    def __iter__(self) -> Iterator[SignalChunk]:
-        begun_s, first = monotonic(), self._next
-        while self._next < len(self.recording.signal) and not self._stop.is_set():
-            start, self._next = self._next, min(self._next + self._step, len(self.recording.signal))
-            if self._speed == "real" and self._stopped_before(begun_s + (self._next - first) / self.recording.fs_hz):
-                return
-            yield SignalChunk(self.recording.signal[start : self._next], start)
-
-    def _stopped_before(self, due_s: float) -> bool:
-        return self._stop.wait(max(0.0, due_s - monotonic()))
+    def done(self, work: Work, done: Done) -> None:
+        """Nothing: the file is the user's."""
 
 
-def open_replay(settings: ReplaySettings, *, stop: threading.Event) -> ReplaySource:
-    """Read the recording that the settings name.
-
-    Raises
-    ------
-    SourceError
-        It is not there or may not be read.
-    InputError
-        It cannot be judged: a folder, empty, damaged, another format, or without the lead.
-    """
+def open_replay(settings: ReplaySettings, *, stop: threading.Event) -> RecordingWork:
+    """Read the recording that the settings name; raises as `ReplaySource.__iter__`."""
     _check_readable(settings.path)
     leads = None if settings.lead is None else [settings.lead]
     recording = read_recording(settings.path, fs_hz=settings.fs_hz, leads=leads)
-    return ReplaySource(
-        recording, address=str(settings.path.resolve()), stop=stop, speed=settings.speed, chunk_s=settings.chunk_s
+    return RecordingWork(
+        recording,
+        address=str(settings.path.resolve()),
+        stop=stop,
+        source=settings.name,
+        speed=settings.speed,
+        chunk_s=settings.chunk_s,
     )
 
 
@@ -101,11 +66,3 @@ def _check_readable(path: Path) -> None:
         if error.errno in (errno.EACCES, errno.EPERM):
             raise SourceError(f"{file}: may not be read; mend its permissions", reason=Reason.DENIED) from None
         # anything else, a folder say, is for the reader to name
-
-
-def fingerprint(recording: Recording) -> str:
-    """Checksum of rate, leads and samples, SHA-256."""
-    head = f"{recording.fs_hz!r} {recording.leads!r} {recording.signal.shape!r}"
-    digest = hashlib.sha256(head.encode())
-    digest.update(np.ascontiguousarray(recording.signal).data)
-    return digest.hexdigest()

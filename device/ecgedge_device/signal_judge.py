@@ -1,0 +1,165 @@
+"""One signal through an engine: beats, minutes, alarms, with one state for all of them. Stores nothing itself."""
+
+import io
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+import numpy as np
+
+from ecgedge.errors import StoreError
+from ecgedge.manifest import Json
+from ecgedge.quality import find_faults
+from ecgedge.records import Beat, FloatArray, Recording, SignalChunk
+from ecgedge_device.alarms import Alarm, Alarms
+from ecgedge_device.clock import StreamClock
+from ecgedge_device.files import FileKeeper
+from ecgedge_device.minutes import Minutes
+from ecgedge_device.results import Finding, Kind, Run
+from ecgedge_device.settings import AlarmSettings
+from ecgedge_device.timed_engine import TimedEngine
+
+RING_S = 30.0
+"""Signal kept at hand, to look at its quality and to keep with an alarm."""
+SNIPPET_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one chunk came to, to be stored together."""
+
+    beats: Sequence[Beat]
+    times_utc: Sequence[str]
+    findings: Sequence[Finding]
+    state: bytes
+
+
+class SignalJudge:
+    """A run's engine and what is drawn from its beats.
+
+    Parameters
+    ----------
+    keeper : where snippets go; None keeps none
+    """
+
+    def __init__(self, run: Run, engine: TimedEngine, alarms: AlarmSettings, keeper: FileKeeper | None) -> None:
+        self.run, self.engine = run, engine
+        self._keeper = keeper
+        fs_hz = run.stream.fs_hz
+        self._minutes, self._alarms, self._clock = Minutes(fs_hz), Alarms(alarms), StreamClock(fs_hz)
+        self._ring = np.zeros(0, np.float32)
+        self._column = run.stream.leads.index(engine.lead)
+        self._judged = run.next_sample
+
+    def judge(self, chunk: SignalChunk) -> Judged:
+        """Judge the next chunk."""
+        self._clock.see(chunk)
+        lead_mv = chunk.signal[:, self._column]
+        self._keep_at_hand(lead_mv)
+        self._minutes.measure(lead_mv, chunk.start)
+        self._judged = chunk.start + len(lead_mv)
+        return self._drawn(self.engine.judge(chunk), until_s=self._judged / self.run.stream.fs_hz)
+
+    def finish(self) -> Judged:
+        """Judge what is still open at the end of a recording."""
+        return self._drawn(self.engine.finish(), until_s=math.inf)
+
+    def lead_mv(self, chunk: SignalChunk) -> FloatArray:
+        """The judged lead of a chunk."""
+        return chunk.signal[:, self._column]
+
+    def _drawn(self, beats: Sequence[Beat], *, until_s: float) -> Judged:
+        self._minutes.add(beats)
+        alarms = list(self._alarms.beats(beats))
+        if math.isfinite(until_s) and self._alarms.silent(until_s):
+            alarms += self._alarms.silence(until_s, self._good_since_s(until_s))
+        minutes = [self._minute(content) for content in self._minutes.closed(until_s)]
+        findings = [*(self._alarm(alarm) for alarm in alarms), *minutes]
+        state = b"" if until_s == math.inf else self._state()
+        return Judged(beats, self._clock.beats(beats), findings, state)
+
+    def _keep_at_hand(self, lead_mv: FloatArray) -> None:
+        most = round(RING_S * self.run.stream.fs_hz)
+        self._ring = np.concatenate([self._ring, lead_mv])[-most:].astype(np.float32, copy=True)
+
+    def _good_since_s(self, until_s: float) -> float:
+        """From when on the signal at hand has no fault."""
+        fs_hz = self.run.stream.fs_hz
+        begin_s = until_s - len(self._ring) / fs_hz
+        faults = find_faults(Recording(self._ring[:, None], fs_hz, ("lead",)))
+        return begin_s + max((fault.end_s for fault in faults if not fault.is_warning), default=0.0)
+
+    def _minute(self, content: dict[str, Json]) -> Finding:
+        start_s = float(str(content["start_s"]))
+        sample = round(start_s * self.run.stream.fs_hz)
+        return self._finding("minute", f"minute {start_s:g}", self._clock.utc(sample), content)
+
+    def _alarm(self, alarm: Alarm) -> Finding:
+        name = f"alarm {alarm.rule} {alarm.state} {alarm.time_s}"
+        time_utc = self._clock.utc(round(alarm.time_s * self.run.stream.fs_hz))
+        files, size = self._snippet(str(uuid5(UUID(self.run.uid), name))) if alarm.state == "begins" else ({}, 0)
+        return self._finding("alarm", name, time_utc, alarm.content(), files, size)
+
+    def _snippet(self, uid: str) -> tuple[dict[str, str], int]:
+        if self._keeper is None or not len(self._ring):
+            return {}, 0
+        fs_hz = self.run.stream.fs_hz
+        part = self._ring[-round(SNIPPET_S * fs_hz) :]
+        begin_s = (self._judged - len(part)) / fs_hz
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, mv=part, fs_hz=fs_hz, start_s=begin_s, lead=self.engine.lead)
+        content = buffer.getvalue()
+        return {"snippet": self._keeper.keep("snippet", uid, content)}, len(content)
+
+    def _finding(
+        self,
+        kind: Kind,
+        name: str,
+        time_utc: str,
+        content: dict[str, Json],
+        files: dict[str, str] | None = None,
+        size: int = 0,
+    ) -> Finding:
+        run = self.run
+        bundle = f"{run.bundle.name} {run.bundle.version}"
+        full: dict[str, Json] = {"recording": run.stream.recording, "bundle": bundle, **content}
+        uid = str(uuid5(UUID(run.uid), name))
+        return Finding(uid, kind, run.stream.source, time_utc, full, files or {}, size)
+
+    def summary(self, content: dict[str, Json]) -> Finding:
+        """The result of a recording that has been judged to its end."""
+        return self._finding("recording", "recording", self._clock.utc(0), content)
+
+    def _state(self) -> bytes:
+        drawn = {"minutes": self._minutes.state(), "alarms": self._alarms.state(), "clock": self._clock.state()}
+        return json.dumps(drawn, allow_nan=False).encode() + b"\n" + self.engine.state()
+
+    def restore(self, state: bytes, *, heart_only: bool = False) -> None:
+        """Take up a saved state.
+
+        Parameters
+        ----------
+        heart_only : the engine's alone: another bundle goes on with what is known of the patient
+
+        Raises
+        ------
+        StoreError
+            It is damaged or of another version.
+        """
+        if state.startswith(b"PK"):  # of ecgedge 0.1: the engine's alone
+            self.engine.restore(state)
+            return
+        head, _, engine = state.partition(b"\n")
+        try:
+            drawn = json.loads(head)
+            if not heart_only:
+                self._minutes.restore(drawn["minutes"])
+                self._alarms.restore(drawn["alarms"])
+                self._clock.restore(drawn["clock"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StoreError(
+                f"saved state of {self.run.stream.recording} cannot be taken up ({error!r}); use --again"
+            ) from None
+        self.engine.restore(engine)
