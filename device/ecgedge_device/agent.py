@@ -1,145 +1,172 @@
-"""The agent: source -> engine -> store, and one thread beside it that reports what is stored.
+"""The agent: source -> judge -> store, and threads beside it that report what is stored.
 
-Knows nothing of command lines, formats or models. Everything else in this package exists so that `run` stays true.
+Knows nothing of command lines, formats or models. Everything else in this package exists so that the loop of `Worker`
+stays true: judge, make durable, and only then tell anyone.
 """
 
-import hashlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import monotonic
 
-from ecgedge.bundle import Bundle, read_bundle
-from ecgedge.engine import BeatEngine
-from ecgedge.manifest import dump_manifest
-from ecgedge.records import Recording, SignalChunk
+from ecgedge.bundle import Bundle
 from ecgedge_device.delivery import Delivery
+from ecgedge_device.desk import Desk, EngineMaker, Outcome, Watch, beat_engine
+from ecgedge_device.files import FileKeeper
+from ecgedge_device.health import Health
+from ecgedge_device.housekeeping import Housekeeping
+from ecgedge_device.live import Live
+from ecgedge_device.report_settings import REPORTS
 from ecgedge_device.reporters import Reporter, open_reporter
-from ecgedge_device.results import BundleId, Run, Stream
 from ecgedge_device.settings import Settings
+from ecgedge_device.shelf import TASKS, Shelf
+from ecgedge_device.source_settings import SOURCES, ReplaySettings, StdinSettings
 from ecgedge_device.sources import Source, open_source
-from ecgedge_device.store import Store, sole_agent
-from ecgedge_device.timed_engine import Engine, Latency, TimedEngine
+from ecgedge_device.store import Store
+from ecgedge_device.store_errors import sole_agent
+from ecgedge_device.worker import Worker
 
-EngineMaker = Callable[[Bundle, Stream, int], Engine]
-"""Bundle, what the source delivers, number of threads -> an engine at its start."""
-Watch = Callable[[Source], Iterable[SignalChunk]]
-"""Hands the chunks of a source on, and may show how far it is."""
-
-
-def run(chunks: Iterable[SignalChunk], engine: Engine, store: Store, *, entry: Run, stop: threading.Event) -> None:
-    """Judge chunk after chunk, each durable before anything is told to anyone, until the end or the stop."""
-    for chunk in chunks:
-        beats = engine.judge(chunk)
-        store.append(entry, beats, start=chunk.start, stop=chunk.start + len(chunk.signal), state=engine.state())
-    if not stop.is_set():
-        store.finish(entry, engine.finish())
+_JOIN_S = 10.0
+"""A source that does not stop within this time is left behind; its result was not accepted."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Served:
     """What one start of the agent came to."""
 
-    run: Run
-    """As it stands in the store now."""
-    notice: str
-    """What is worth saying about where it began; may be empty."""
-    bundle: Bundle
-    recording: Recording | None
-    lead: str
-    latency: Latency | None
-    """Of this start; None where nothing was judged."""
+    outcomes: Sequence[Outcome]
+    """Recordings and streams, in the order in which they ended."""
     unsent: int
-    """Beats in the store that no reporter has taken yet."""
+    """Results in the store that a reporter has not taken yet."""
     trouble: Exception | None
-    """Why they could not be sent, where that is known."""
+    """Why the agent ended early, a source was given up, or results could not be sent."""
 
 
-def serve(
-    settings: Settings,
-    *,
-    stop: threading.Event,
-    again: bool = False,
-    watch: Watch = iter,
-    make_engine: EngineMaker | None = None,
-    reporter: Reporter | None = None,
-) -> Outcome:
-    """Judge the source until its end, or until `stop` is set.
+class Agent:
+    """One device at work.
 
     Parameters
     ----------
-    again : start a new run even if the recording was begun or judged before
-    make_engine, reporter : in place of what the settings say, for programs that bring their own
+    stop : ends it
+    again : start a new run even if a recording was begun or judged before
+    watch : sees the chunks of recordings pass
+    make_engine, reporters : in place of what the settings say, for programs that bring their own
 
     Raises
     ------
     EcgedgeError
-        Bundle, source, store or report cannot be opened, or the store cannot be written.
+        A bundle is missing or damaged.
     """
-    bundle = read_bundle(settings.agent.bundle)
-    source = open_source(settings.source, stop=stop)
-    engine = TimedEngine((make_engine or beat_engine)(bundle, source.stream, settings.agent.threads))
-    path = settings.agent.store
-    with sole_agent(path), Store(path) as store:
-        entry, notice = choose_run(store, source.stream, bundle_id(bundle), again=again)
-        reporter = reporter or open_reporter(settings.report)  # under the lock: opening may repair a file
-        with Delivery(path, reporter, drain_s=settings.agent.drain_s) as delivery:
-            if not entry.finished_utc:
-                go_on(entry, source, engine)
-                run(watch(source), engine, store, entry=entry, stop=stop)
-        return Outcome(
-            run=store.run(entry.number),
-            notice=notice,
-            bundle=bundle,
-            recording=source.recording,
-            lead=engine.lead,
-            latency=engine.latency(),
-            unsent=store.count_unsent(),
-            trouble=delivery.trouble,
-        )
 
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        stop: threading.Event,
+        again: bool = False,
+        watch: Watch = iter,
+        make_engine: EngineMaker = beat_engine,
+        reporters: Mapping[str, Reporter] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.store_path: Path = settings.agent.store
+        keeper = FileKeeper(self.store_path.with_suffix(""))
+        shelf = Shelf(keeper.folder / "bundles", {"beat": settings.agent.bundle, "page": settings.agent.page_bundle})
+        self._desk = Desk(settings, stop, shelf, keeper, make_engine=make_engine, watch=watch, again=again)
+        self._reporters = reporters
+        self.sources: Mapping[str, Source] = {
+            each.name: open_source(each, files=keeper.folder, stop=stop) for each in settings.sources
+        }
+        self.bundles  # noqa: B018  # a bundle that cannot be used is refused now, not at the first page
 
-def beat_engine(bundle: Bundle, stream: Stream, threads: int) -> Engine:
-    """The engine of a beat bundle."""
-    return BeatEngine(bundle, fs_hz=stream.fs_hz, leads=stream.leads, threads=threads)
+    @property
+    def health(self) -> Health:
+        """How each part does."""
+        return self._desk.health
 
+    @property
+    def live(self) -> Live:
+        """What goes on now."""
+        return self._desk.live
 
-def bundle_id(bundle: Bundle) -> BundleId:
-    """How a bundle is known again; its manifest holds the checksums of all its parts."""
-    manifest = bundle.manifest
-    checksum = hashlib.sha256(dump_manifest(manifest).encode()).hexdigest()
-    return BundleId(manifest.name, manifest.version, checksum, manifest.labels)
+    @property
+    def shelf(self) -> Shelf:
+        """The bundles of this device."""
+        return self._desk.shelf
 
+    @property
+    def bundles(self) -> dict[str, Bundle]:
+        """Task -> bundle in use."""
+        return {task: self.shelf.active(task) for task in TASKS if task in self._tasks()}
 
-def choose_run(store: Store, stream: Stream, bundle: BundleId, *, again: bool) -> tuple[Run, str]:
-    """The run to go on with, or a new one; and what to tell the user about it."""
-    last = store.last_run(stream.address)
-    if last is None:
-        return store.begin(stream, bundle), ""
-    if again:
-        return store.begin(stream, bundle), "judged once more"
-    if changed := _changes(last, stream, bundle):
-        return store.begin(stream, bundle), f"{changed}; a new run begins"
-    if last.finished_utc:
-        return last, f"judged to its end at {last.finished_utc}: nothing new; use --again to judge it once more"
-    return last, f"goes on at {clock(last.next_sample / stream.fs_hz)}"
+    def _tasks(self) -> set[str]:
+        """What the sources may bring."""
+        signals = all(isinstance(each, ReplaySettings | StdinSettings) for each in self.settings.sources)
+        return {"beat"} if signals else set(TASKS)
 
+    def run(self, *, ready: Callable[[], None] = lambda: None, well: Callable[[str], None] = lambda _: None) -> Served:
+        """Judge until all sources have ended or `stop` is set, then hand over what is left.
 
-def _changes(last: Run, stream: Stream, bundle: BundleId) -> str:
-    """What is different from the last run; empty where nothing is."""
-    if last.bundle != bundle:
-        old, new = f"{last.bundle.name} {last.bundle.version}", f"{bundle.name} {bundle.version}"
-        return f"the bundle has changed from {old} to {new if new != old else 'another of that version'}"
-    return "the recording has changed" if last.stream != stream else ""
+        Parameters
+        ----------
+        ready : is called when everything has been started
+        well : is called every few seconds while nothing hangs; feeds a watchdog
 
+        Raises
+        ------
+        StoreError
+            The store cannot be opened or is another agent's.
+        """
+        with sole_agent(self.store_path), Store(self.store_path) as store, ExitStack() as stack:
+            desk = self._desk
+            deliveries = self._deliveries()
+            for delivery in deliveries:
+                store.register(delivery.name)
+                stack.enter_context(delivery)
+            desk.deliveries = deliveries
+            Housekeeping(desk, well).start()
+            workers = self._workers()
+            for worker in workers:
+                worker.start()
+            ready()
+            self._wait(workers)
+            stack.close()  # hands over the rest
+            kinds = {each.name: each.send for each in self.settings.reports}
+            unsent = sum(store.count_unsent(each.name, kinds.get(each.name, ("beat",))) for each in deliveries)
+            troubles = [*desk.failures, *(each.trouble for each in deliveries if each.trouble is not None)]
+            return Served(tuple(desk.outcomes), unsent, troubles[0] if troubles else None)
 
-def go_on(entry: Run, source: Source, engine: Engine) -> None:
-    """Bring source and engine to where the run stands."""
-    if entry.next_sample > 0:
-        engine.restore(entry.state)
-        source.seek(entry.next_sample)
+    def _wait(self, workers: Sequence[Worker]) -> None:
+        while any(worker.is_alive() for worker in workers) and not self._desk.stop.wait(0.05):
+            pass
+        self._desk.stop.set()
+        deadline_s = monotonic() + _JOIN_S
+        for worker in workers:
+            worker.join(max(0.0, deadline_s - monotonic()))
 
+    def _workers(self) -> list[Worker]:
+        found = []
+        kinds = {settings: kind for kind, settings in SOURCES.items()}
+        for each in self.settings.sources:
+            self.health.source(each.name, kind=kinds[type(each)])
+            lasting = not isinstance(each, ReplaySettings | StdinSettings)
+            found.append(Worker(self._desk, each.name, self.sources[each.name], lasting=lasting))
+        return found
 
-def clock(seconds: float) -> str:
-    """Time since the start of a recording: `5:32`, or `1:05:32`."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+    def _deliveries(self) -> list[Delivery]:
+        agent, kinds = self.settings.agent, {settings: kind for kind, settings in REPORTS.items()}
+        found = []
+        for each in self.settings.reports:
+            self.health.reporter(each.name, kind=kinds[type(each)])
+            if self._reporters is not None and each.name in self._reporters:
+                open_it = partial(self._reporters.__getitem__, each.name)
+            else:
+                open_it = partial(open_reporter, each, device=agent.device, health=self.health)
+            delivery = Delivery(
+                self.store_path, each.name, each.send, open_it, health=self.health, drain_s=agent.drain_s
+            )
+            found.append(delivery)
+        return found

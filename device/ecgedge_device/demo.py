@@ -53,15 +53,15 @@ def _settings_text(recording: Path) -> str:
     return f"""# Written by `ecgedge-agent demo`; see device/agent.toml for every key.
 [agent]
 bundle = "beat"
-store = "beats.sqlite"
+store = "ecgedge.sqlite"
 
-[source]
+[[source]]
 kind = "replay"
 path = {path}
 speed = "full"
 chunk_s = 10.0
 
-[report]
+[[report]]
 kind = "json-lines"
-path = "beats.jsonl"
+path = "results.jsonl"
 """

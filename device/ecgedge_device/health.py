@@ -58,7 +58,7 @@ class Health:
         self._sources: dict[str, SourceHealth] = {}
         self._reporters: dict[str, ReporterHealth] = {}
         self._facts: dict[str, Json] = {}
-        self._worked_s = monotonic()
+        self._busy: dict[str, float] = {}  # source -> since when it has been at one piece of work
 
     def source(self, name: str, **changes: object) -> SourceHealth:
         """Change what is known of a source; `since_utc` follows its state."""
@@ -67,6 +67,10 @@ class Health:
             if changes.get("state", old.state) != old.state or not old.since_utc:
                 changes.setdefault("since_utc", utc_now())
             self._sources[name] = replace(old, **changes)  # type: ignore[arg-type]  # names and types of the fields
+            if "state" in changes:
+                self._busy.pop(name, None)
+            if changes.get("state") == "running":
+                self._busy[name] = monotonic()
             return self._sources[name]
 
     def count(self, name: str, *, judged: int = 0, refused: int = 0) -> None:
@@ -76,7 +80,8 @@ class Health:
             last = utc_now() if judged else old.last_utc
             new = replace(old, judged=old.judged + judged, refused=old.refused + refused, last_utc=last)
             self._sources[name] = new
-            self._worked_s = monotonic()
+            if name in self._busy:
+                self._busy[name] = monotonic()
 
     def reporter(self, name: str, **changes: object) -> ReporterHealth:
         """Change what is known of a reporter."""
@@ -92,14 +97,16 @@ class Health:
         with self._lock:
             self._facts[name] = value
 
-    def worked(self) -> None:
-        """A piece of work is finished; the watchdog lives on this."""
-        self._worked_s = monotonic()
+    def busy_s(self) -> dict[str, float]:
+        """Source that is at work -> time since it last finished a piece of it, s."""
+        with self._lock:
+            now = monotonic()
+            return {name: now - since for name, since in self._busy.items()}
 
-    @property
-    def idle_s(self) -> float:
-        """Time since work was last finished, s."""
-        return monotonic() - self._worked_s
+    def judged(self) -> dict[str, int]:
+        """Source -> beats and pages judged since the start."""
+        with self._lock:
+            return {name: one.judged for name, one in self._sources.items()}
 
     def snapshot(self) -> dict[str, Json]:
         """{"sources": {name: ..}, "reporters": {name: ..}, "facts": {name: value}}: as plain values."""

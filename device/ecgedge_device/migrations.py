@@ -82,6 +82,14 @@ MIGRATIONS = MappingProxyType(
                 given_up_utc TEXT NOT NULL,
                 PRIMARY KEY (reporter, id)
             )""",
+            """CREATE TABLE attempts (
+                id TEXT PRIMARY KEY,            -- of work that is being judged
+                count INTEGER NOT NULL
+            )""",
+            """CREATE TABLE dropped (
+                kind TEXT PRIMARY KEY,          -- what retention has removed for want of space
+                count INTEGER NOT NULL
+            )""",
             "DROP INDEX beats_unsent",
             "ALTER TABLE beats DROP COLUMN sent_utc",
         ),

@@ -9,7 +9,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from ecgedge_device.agent import clock
+from ecgedge_device.runs import minutes
 from ecgedge_device.summary import ClassLine, Summary
 
 _STYLE = {"N": "green", "S": "cyan", "V": "red", "F": "magenta", "Q": "dim"}
@@ -24,7 +24,7 @@ def print_report(summary: Summary, console: Console) -> None:
 
 def render(summary: Summary) -> RenderableType:
     """The report without its last line."""
-    title = Text(f"{summary.recording}  {clock(summary.duration_s)}  lead {summary.lead}", style="bold")
+    title = Text(f"{summary.recording}  {minutes(summary.duration_s)}  lead {summary.lead}", style="bold")
     parts: list[RenderableType] = [Rule(title, align="left"), _facts(_heart(summary))]
     parts += [Padding(_classes(summary.classes), (1, 0)), _facts(_machine(summary)), Rule()]
     return Group(*parts)
@@ -80,8 +80,8 @@ def _machine(summary: Summary) -> Iterable[tuple[str, str]]:
         text = f"{latency.mean_ms:.2f} ms mean, {latency.p99_ms:.2f} ms p99 (R-peak, windows, inference)"
         yield "time per beat", text
     yield "store", summary.store
-    waiting = f" ({summary.unsent} beats still to be written)" if summary.unsent else ""
-    yield "JSON lines", summary.report + waiting
+    waiting = f" ({summary.unsent} results still to be sent)" if summary.unsent else ""
+    yield "results", summary.report + waiting
 
 
 def _whole(value: float) -> str:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 import numpy as np
 
+from ecgedge.bundle import Bundle
 from ecgedge.errors import StoreError
 from ecgedge.manifest import Json
 from ecgedge.quality import find_faults
@@ -44,14 +45,17 @@ class SignalJudge:
     keeper : where snippets go; None keeps none
     """
 
-    def __init__(self, run: Run, engine: TimedEngine, alarms: AlarmSettings, keeper: FileKeeper | None) -> None:
-        self.run, self.engine = run, engine
+    def __init__(
+        self, run: Run, engine: TimedEngine, alarms: AlarmSettings, keeper: FileKeeper | None, *, bundle: Bundle
+    ) -> None:
+        self.run, self.engine, self.bundle = run, engine, bundle
         self._keeper = keeper
         fs_hz = run.stream.fs_hz
         self._minutes, self._alarms, self._clock = Minutes(fs_hz), Alarms(alarms), StreamClock(fs_hz)
         self._ring = np.zeros(0, np.float32)
         self._column = run.stream.leads.index(engine.lead)
-        self._judged = run.next_sample
+        self.judged = run.next_sample
+        """Samples judged so far."""
 
     def judge(self, chunk: SignalChunk) -> Judged:
         """Judge the next chunk."""
@@ -59,8 +63,8 @@ class SignalJudge:
         lead_mv = chunk.signal[:, self._column]
         self._keep_at_hand(lead_mv)
         self._minutes.measure(lead_mv, chunk.start)
-        self._judged = chunk.start + len(lead_mv)
-        return self._drawn(self.engine.judge(chunk), until_s=self._judged / self.run.stream.fs_hz)
+        self.judged = chunk.start + len(lead_mv)
+        return self._drawn(self.engine.judge(chunk), until_s=self.judged / self.run.stream.fs_hz)
 
     def finish(self) -> Judged:
         """Judge what is still open at the end of a recording."""
@@ -77,7 +81,7 @@ class SignalJudge:
             alarms += self._alarms.silence(until_s, self._good_since_s(until_s))
         minutes = [self._minute(content) for content in self._minutes.closed(until_s)]
         findings = [*(self._alarm(alarm) for alarm in alarms), *minutes]
-        state = b"" if until_s == math.inf else self._state()
+        state = b"" if until_s == math.inf else self.state()
         return Judged(beats, self._clock.beats(beats), findings, state)
 
     def _keep_at_hand(self, lead_mv: FloatArray) -> None:
@@ -107,7 +111,7 @@ class SignalJudge:
             return {}, 0
         fs_hz = self.run.stream.fs_hz
         part = self._ring[-round(SNIPPET_S * fs_hz) :]
-        begin_s = (self._judged - len(part)) / fs_hz
+        begin_s = (self.judged - len(part)) / fs_hz
         buffer = io.BytesIO()
         np.savez_compressed(buffer, mv=part, fs_hz=fs_hz, start_s=begin_s, lead=self.engine.lead)
         content = buffer.getvalue()
@@ -132,7 +136,8 @@ class SignalJudge:
         """The result of a recording that has been judged to its end."""
         return self._finding("recording", "recording", self._clock.utc(0), content)
 
-    def _state(self) -> bytes:
+    def state(self) -> bytes:
+        """All that a restart needs."""
         drawn = {"minutes": self._minutes.state(), "alarms": self._alarms.state(), "clock": self._clock.state()}
         return json.dumps(drawn, allow_nan=False).encode() + b"\n" + self.engine.state()
 

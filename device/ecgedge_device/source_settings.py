@@ -25,7 +25,7 @@ class ReplaySettings:
     speed: Speed = "full"
     """`real` plays it at the speed it was recorded, `full` as fast as the machine can."""
     chunk_s: float = 1.0
-    """Signal judged and stored in one step, s, 0.02 to 600; longer is faster, shorter is sooner."""
+    """Signal judged and stored in one step, s, 0.02 to 600 (60 in real time); longer is faster, shorter is sooner."""
     lead: str | None = None
     """Name of the only lead to read; without it the bundle chooses."""
     fs_hz: float | None = None
@@ -33,7 +33,7 @@ class ReplaySettings:
 
     def __post_init__(self) -> None:
         require_name("name", self.name)
-        require_range("chunk_s", self.chunk_s, low=0.02, high=600, unit="s")
+        require_range("chunk_s", self.chunk_s, low=0.02, high=600 if self.speed == "full" else 60, unit="s")
         require_range("fs_hz", self.fs_hz, low=1, high=100_000, unit="Hz")
 
 
@@ -121,14 +121,14 @@ class SerialSettings:
     chunk_s: float = 0.25
     """Signal judged and stored in one step, s, 0.02 to 60."""
     silence_s: float = 5.0
-    """Without a sample for so long the device is taken for lost, s, 0.5 to 600."""
+    """Without a sample for so long the device is taken for lost, s, 0.5 to 60."""
 
     def __post_init__(self) -> None:
         require_name("name", self.name)
         require_range("baud", self.baud, low=1200, high=4_000_000)
         require_range("fs_hz", self.fs_hz, low=1, high=100_000, unit="Hz")
         require_range("chunk_s", self.chunk_s, low=0.02, high=60, unit="s")
-        require_range("silence_s", self.silence_s, low=0.5, high=600, unit="s")
+        require_range("silence_s", self.silence_s, low=0.5, high=60, unit="s")
         if not self.leads:
             raise RefusedValue("leads", '= []; it must name each column, such as ["II"]')
 
@@ -184,14 +184,14 @@ class WebcamSettings:
     rotate_deg: int = 0
     """By how much the picture is turned, 0, 90, 180 or 270."""
     silence_s: float = 10.0
-    """Without a picture for so long the camera is taken for lost, s, 1 to 600."""
+    """Without a picture for so long the camera is taken for lost, s, 1 to 60."""
 
     def __post_init__(self) -> None:
         require_name("name", self.name)
         require_range("gpio_pin", self.gpio_pin, low=0, high=27)
         require_range("width_px", self.width_px, low=0, high=16_384, unit="px")
         require_range("height_px", self.height_px, low=0, high=16_384, unit="px")
-        require_range("silence_s", self.silence_s, low=1, high=600, unit="s")
+        require_range("silence_s", self.silence_s, low=1, high=60, unit="s")
         if self.rotate_deg not in (0, 90, 180, 270):
             raise RefusedValue("rotate_deg", f"= {self.rotate_deg}; it must be 0, 90, 180 or 270")
 

@@ -104,11 +104,11 @@ class Store:
             row = self.connection.execute(f"SELECT {columns} FROM runs {where}", values).fetchone()
         return None if row is None else run_of(row)
 
-    def begin(self, stream: Stream, bundle: BundleId) -> Run:
-        """Start a run at the first sample."""
-        values = (str(uuid4()), *run_row(stream, bundle), utc_now())
+    def begin(self, stream: Stream, bundle: BundleId, *, at: int = 0) -> Run:
+        """Start a run at sample `at`."""
+        values = (str(uuid4()), *run_row(stream, bundle), utc_now(), at)
         with refused(self.path), transaction(self.connection):
-            insert = f"INSERT INTO runs ({RUN_COLUMNS}) VALUES ({', '.join('?' * len(values))})"
+            insert = f"INSERT INTO runs ({RUN_COLUMNS}, next_sample) VALUES ({', '.join('?' * len(values))})"
             number = self.connection.execute(insert, values).lastrowid
         assert number is not None
         return self.run(number)
@@ -160,7 +160,15 @@ class Store:
     def add(self, findings: Sequence[Finding]) -> list[Result]:
         """Keep findings that belong to no run; one whose id is there already is left as it is, and not returned."""
         with refused(self.path), transaction(self.connection):
+            self.connection.executemany("DELETE FROM attempts WHERE id = ?", [(finding.id,) for finding in findings])
             return self._insert(findings, run=None)
+
+    def attempt(self, uid: str) -> int:
+        """Note that work is about to be judged, and return how often that was noted: more than once after a crash."""
+        insert = """INSERT INTO attempts VALUES (?, 1)
+            ON CONFLICT (id) DO UPDATE SET count = count + 1 RETURNING count"""
+        with refused(self.path), transaction(self.connection):
+            return int(self.connection.execute(insert, (uid,)).fetchone()[0])
 
     def _move(self, run: Run, statement: str, values: tuple[int | str | bytes, ...]) -> None:
         if self.connection.execute(statement, values).rowcount != 1:

@@ -15,12 +15,12 @@ from ecgedge.metrics import beat_figures, count_confusion
 from ecgedge.quality import find_faults
 from ecgedge.records import Beat, Recording
 from ecgedge.runtime import find_runtime
-from ecgedge_device.agent import Outcome
+from ecgedge_device.desk import Outcome
+from ecgedge_device.heart import ECTOPIC, NOT_JUDGED
+from ecgedge_device.report_settings import JsonLinesSettings
 from ecgedge_device.settings import Settings
 from ecgedge_device.timed_engine import Latency
 
-ECTOPIC = ("S", "V", "F")
-NOT_JUDGED = "Q"
 _MIN_INTERVALS = 10  # fewer RR intervals in a minute say little about its rate
 
 
@@ -77,12 +77,13 @@ class Summary:
     notice: str = NOTICE
 
 
-def summarise(outcome: Outcome, beats: Sequence[Beat], *, settings: Settings) -> Summary:
+def summarise(outcome: Outcome, beats: Sequence[Beat], *, settings: Settings, unsent: int) -> Summary:
     """Figures of a run.
 
     Parameters
     ----------
     beats : all beats of the run, also those of earlier starts
+    unsent : results that wait for a reporter
     """
     stream, manifest, runtime = outcome.run.stream, outcome.bundle.manifest, find_runtime()
     finished = bool(outcome.run.finished_utc)
@@ -103,9 +104,15 @@ def summarise(outcome: Outcome, beats: Sequence[Beat], *, settings: Settings) ->
         model_bytes=len(outcome.bundle.model),
         interpreter=f"{runtime.name} {runtime.version}",
         store=str(settings.agent.store),
-        report=str(settings.report.path),
-        unsent=outcome.unsent,
+        report=_reports(settings),
+        unsent=unsent,
     )
+
+
+def _reports(settings: Settings) -> str:
+    """Where results go: the file of lines, else the names of the reporters."""
+    files = [str(report.path) for report in settings.reports if isinstance(report, JsonLinesSettings)]
+    return ", ".join(files or [report.name for report in settings.reports])
 
 
 def heart_rate(beats: Sequence[Beat]) -> Rate:

@@ -1,0 +1,1 @@
+"""The subcommands of `ecgedge-agent`, one module each."""

@@ -1,0 +1,233 @@
+"""Work to durable results: what every source's loop does with a picture, a recording or a live stream."""
+
+from uuid import UUID, uuid5
+
+import numpy as np
+
+from ecgedge.errors import InputError, StoreError
+from ecgedge.manifest import Json
+from ecgedge.preprocess import pipeline_of
+from ecgedge.quality import find_faults
+from ecgedge.records import Recording, SignalChunk
+from ecgedge_device.alarms import page_alarm
+from ecgedge_device.desk import Desk, Outcome
+from ecgedge_device.heart import Pulse, heart_figures
+from ecgedge_device.live import Event
+from ecgedge_device.log import log
+from ecgedge_device.page_judge import STAGES, refusal
+from ecgedge_device.results import Finding
+from ecgedge_device.room import with_room
+from ecgedge_device.runs import bundle_id, choose_run
+from ecgedge_device.signal_judge import Judged, SignalJudge
+from ecgedge_device.signal_view import beats_event, signal_event
+from ecgedge_device.sources import Done, PictureWork, SignalWork, UnreadableWork, Work
+from ecgedge_device.store import Store
+from ecgedge_device.timed_engine import TimedEngine
+
+_GAP_S = 2.0
+"""Of nothing measured, where a live stream goes on after a restart."""
+_MOST_ATTEMPTS = 2
+"""A picture during which the agent died so often is refused: it must not stop those behind it."""
+
+
+class Judging:
+    """Judges the work of one source into a store.
+
+    Parameters
+    ----------
+    source : its name
+    """
+
+    def __init__(self, desk: Desk, store: Store, source: str) -> None:
+        self._desk, self._store, self._source = desk, store, source
+
+    def judge(self, work: Work) -> Done | None:
+        """Judge one piece of work, and return when its result is durable; None where the agent was stopped before.
+
+        Raises
+        ------
+        EcgedgeError
+            The store cannot be written, a bundle is damaged, or a live source was lost (`SourceError`).
+        """
+        match work:
+            case PictureWork():
+                return self._picture(work)
+            case UnreadableWork():
+                return self._unreadable(work)
+            case _:
+                return self._signal(work)
+
+    def _picture(self, work: PictureWork) -> Done | None:
+        if self._store.result(work.id) is not None:
+            return Done("known")
+        attempts = with_room(self._desk, self._store, lambda: self._store.attempt(work.id))
+        if attempts is None:
+            return None
+        if attempts > _MOST_ATTEMPTS:
+            reason = f"{work.name}: the agent ended {attempts - 1} times while it judged this picture; look at the log"
+            finding = refusal(work, self._source, reason, bundle="")
+        else:
+            finding = self._judged_page(work)
+        return self._keep_page(finding)
+
+    def _judged_page(self, work: PictureWork) -> Finding:
+        number = iter(range(1, len(STAGES) + 1))
+
+        def tell(stage: str) -> None:
+            data: dict[str, Json] = {"work": work.id, "name": work.name, "step": stage}
+            data |= {"n": next(number, len(STAGES)), "of": len(STAGES)}
+            self._desk.live.publish(Event("step", self._source, data))
+
+        judge = self._desk.page_judge()
+        try:
+            return with_room(self._desk, self._store, lambda: judge.judge(work, source=self._source, tell=tell)) or (
+                refusal(work, self._source, "stopped", bundle="")
+            )
+        except (StoreError, InputError):
+            raise
+        except Exception as error:  # a fault of ours must cost one picture, not all behind it
+            log.exception("picture failed", extra={"source": self._source, "id": work.id})
+            reason = f"{work.name}: internal error ({type(error).__name__}); look at the log, and report it"
+            return refusal(work, self._source, reason, bundle=judge.bundle)
+
+    def _keep_page(self, finding: Finding) -> Done | None:
+        findings = [finding, *self._alarms_of(finding)]
+        results = with_room(self._desk, self._store, lambda: self._store.add(findings))
+        if results is None:
+            return None
+        refused = bool(finding.content["refused"])
+        self._desk.health.count(self._source, judged=int(not refused), refused=int(refused))
+        self._desk.tell(results)
+        return Done("refused", str(finding.content["reason"])) if refused else Done("judged")
+
+    def _alarms_of(self, page: Finding) -> list[Finding]:
+        label, shares, titles = (page.content[key] for key in ("label", "probabilities", "titles"))
+        content = page_alarm(label, shares, titles, self._desk.settings.alarms)  # type: ignore[arg-type]  # of a page
+        if content is None:
+            return []
+        full: dict[str, Json] = {"recording": page.content["name"], "bundle": page.content["bundle"], **content}
+        return [Finding(str(uuid5(UUID(page.id), "alarm")), "alarm", self._source, page.time_utc, full)]
+
+    def _unreadable(self, work: UnreadableWork) -> Done | None:
+        if self._store.result(work.id) is not None:
+            return Done("known")
+        content: dict[str, Json] = {"recording": work.name, "bundle": "", "refused": True, "reason": work.reason}
+        finding = Finding(work.id, "recording", self._source, work.taken_utc, content)
+        results = with_room(self._desk, self._store, lambda: self._store.add([finding]))
+        if results is None:
+            return None
+        self._desk.health.count(self._source, refused=1)
+        self._desk.tell(results)
+        return Done("refused", work.reason)
+
+    def _signal(self, work: SignalWork) -> Done | None:
+        judge, notice = self._begin(work)
+        if judge.run.finished_utc:
+            self._note(work, judge, notice)
+            return Done("known")
+        for chunk in work if work.live else self._desk.watch(work):
+            judge = self._swapped(work, judge)
+            if not self._keep(judge, judge.judge(chunk), chunk):
+                break
+        ended = not self._desk.stop.is_set() and not work.live
+        if ended:
+            self._finish(work, judge)
+        self._note(work, judge, notice)
+        return Done("judged") if ended else None
+
+    def _begin(self, work: SignalWork) -> tuple[SignalJudge, str]:
+        bundle = self._desk.shelf.active("beat")
+        again = self._desk.again and not work.live
+        run, notice = choose_run(self._store, work, bundle_id(bundle), again=again)
+        engine = TimedEngine(self._desk.make_engine(bundle, work.stream, self._desk.settings.agent.threads))
+        judge = SignalJudge(run, engine, self._desk.settings.alarms, self._desk.kept_files, bundle=bundle)
+        if run.next_sample:
+            judge.restore(run.state)
+            work.seek(run.next_sample)
+            if work.live:
+                self._bridge(work, judge)
+        return judge, notice
+
+    def _bridge(self, work: SignalWork, judge: SignalJudge) -> None:
+        """A live stream goes on: what was missed stands as a gap."""
+        n = round(_GAP_S * work.stream.fs_hz)
+        nothing = np.full((n, len(work.stream.leads)), np.nan, np.float32)
+        chunk = SignalChunk(nothing, judge.run.next_sample)
+        self._keep(judge, judge.judge(chunk), chunk)
+        work.seek(chunk.start + n)
+
+    def _swapped(self, work: SignalWork, judge: SignalJudge) -> SignalJudge:
+        """The judge, or a new one where another bundle has been put to use."""
+        if not self._desk.shelf.changed("beat", judge.bundle):
+            return judge
+        state, at = judge.state(), judge.judged
+        self._finish(work, judge)
+        bundle = self._desk.shelf.active("beat")
+        run = self._store.begin(work.stream, bundle_id(bundle), at=at)
+        engine = TimedEngine(self._desk.make_engine(bundle, work.stream, self._desk.settings.agent.threads))
+        new = SignalJudge(run, engine, self._desk.settings.alarms, self._desk.kept_files, bundle=bundle)
+        if pipeline_of(bundle.manifest) == pipeline_of(judge.bundle.manifest):
+            new.restore(state)  # the patient is known already
+        log.info("bundle changed", extra={"source": self._source, "bundle": f"{run.bundle.name} {run.bundle.version}"})
+        return new
+
+    def _keep(self, judge: SignalJudge, judged: Judged, chunk: SignalChunk) -> bool:
+        """Store what a chunk came to; whether that was done."""
+        stop = chunk.start + len(chunk.signal)
+        results = with_room(
+            self._desk,
+            self._store,
+            lambda: self._store.append(
+                judge.run,
+                judged.beats,
+                start=chunk.start,
+                stop=stop,
+                state=judged.state,
+                times_utc=judged.times_utc,
+                findings=judged.findings,
+            ),
+        )
+        if results is None:
+            return False
+        self._desk.health.count(self._source, judged=len(judged.beats))
+        self._show(judge, judged, chunk)
+        self._desk.tell(results)
+        return True
+
+    def _show(self, judge: SignalJudge, judged: Judged, chunk: SignalChunk) -> None:
+        live, fs_hz = self._desk.live, judge.run.stream.fs_hz
+        if not live.watched:
+            return
+        signal = signal_event(judge.lead_mv(chunk), chunk.start, fs_hz=fs_hz, lead=judge.engine.lead)
+        live.publish(Event("signal", self._source, signal))
+        if judged.beats:
+            live.publish(Event("beats", self._source, beats_event(judged.beats, fs_hz=fs_hz)))
+
+    def _finish(self, work: SignalWork, judge: SignalJudge) -> None:
+        judged = judge.finish()
+        content: dict[str, Json] = {"seconds": round(judge.judged / work.stream.fs_hz, 2)}
+        if work.recording is not None:  # of a live stream the minutes tell
+            beats = [*self._store.beats(judge.run), *judged.beats]
+            content |= heart_figures([Pulse(beat.time_s, beat.label, beat.rr_ms) for beat in beats])
+            content["faults"] = _faults(work.recording, judge.engine.lead)
+        findings = [*judged.findings, judge.summary(content)]
+        results = with_room(
+            self._desk,
+            self._store,
+            lambda: self._store.finish(judge.run, judged.beats, times_utc=judged.times_utc, findings=findings),
+        )
+        if results is not None:
+            self._desk.health.count(self._source, judged=len(judged.beats))
+            self._desk.tell(results)
+
+    def _note(self, work: SignalWork, judge: SignalJudge, notice: str) -> None:
+        run, engine = self._store.run(judge.run.number), judge.engine
+        outcome = Outcome(run, notice, judge.bundle, work.recording, engine.lead, engine.latency())
+        self._desk.outcomes.append(outcome)
+
+
+def _faults(recording: Recording, lead: str) -> list[Json]:
+    """What was wrong with the judged lead, in words."""
+    column = recording.lead(lead)
+    one = Recording(recording.signal[:, column : column + 1], recording.fs_hz, (lead,), recording.name)
+    return [fault.message for fault in find_faults(one)]
