@@ -107,13 +107,20 @@ class Agent:
         signals = all(isinstance(each, ReplaySettings | StdinSettings) for each in self.settings.sources)
         return {"beat"} if signals else set(TASKS)
 
-    def run(self, *, ready: Callable[[], None] = lambda: None, well: Callable[[str], None] = lambda _: None) -> Served:
+    def run(
+        self,
+        *,
+        ready: Callable[[], object] = lambda: None,
+        well: Callable[[str], object] = lambda _: None,
+        ending: Callable[[], object] = lambda: None,
+    ) -> Served:
         """Judge until all sources have ended or `stop` is set, then hand over what is left.
 
         Parameters
         ----------
         ready : is called when everything has been started
         well : is called every few seconds while nothing hangs; feeds a watchdog
+        ending : is called when nothing more is judged, and the rest is handed over
 
         Raises
         ------
@@ -133,6 +140,7 @@ class Agent:
                 worker.start()
             ready()
             self._wait(workers)
+            ending()
             stack.close()  # hands over the rest
             kinds = {each.name: each.send for each in self.settings.reports}
             unsent = sum(store.count_unsent(each.name, kinds.get(each.name, ("beat",))) for each in deliveries)

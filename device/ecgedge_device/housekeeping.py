@@ -28,7 +28,7 @@ class Housekeeping(threading.Thread):
     well : is called after each look at which nothing was found to hang; what feeds the watchdog
     """
 
-    def __init__(self, desk: Desk, well: Callable[[str], None]) -> None:
+    def __init__(self, desk: Desk, well: Callable[[str], object]) -> None:
         super().__init__(name="housekeeping", daemon=True)
         self._desk, self._well = desk, well
         self._tidied_s = -TIDY_S

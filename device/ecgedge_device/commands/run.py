@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import click
@@ -16,7 +16,7 @@ from ecgedge_device.commands.options import CONFIG, JSON, QUIET
 from ecgedge_device.demo import prepare_demo
 from ecgedge_device.desk import Outcome, Watch
 from ecgedge_device.log import start_log
-from ecgedge_device.notify import notifier
+from ecgedge_device.notify import Notifier, Watchdog
 from ecgedge_device.report import print_report
 from ecgedge_device.runs import minutes
 from ecgedge_device.settings import Settings
@@ -75,9 +75,9 @@ def serve(settings: Settings, *, again: bool, quiet: bool, json_output: bool) ->
         Why it ended early, or why results could not be sent.
     """
     start_log(settings.agent.log, quiet=quiet)
-    with stop_on_signals() as stop, _progress(quiet=quiet) as watch, notifier() as service:
+    with stop_on_signals() as stop, _progress(quiet=quiet) as watch, closing(Notifier()) as service:
         agent = Agent(settings, stop=stop, again=again, watch=watch)
-        served = agent.run(ready=service.ready, well=service.well)
+        served = agent.run(ready=service.ready, well=Watchdog(service).fed, ending=service.stopping)
     for outcome in served.outcomes:
         _tell(outcome, quiet=quiet)
         _show(outcome, served, settings, quiet=quiet, json_output=json_output)

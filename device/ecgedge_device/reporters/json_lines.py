@@ -5,14 +5,13 @@ is sent again), and beats that already stand near the end are not written twice.
 """
 
 import json
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from ecgedge_device.reporters import ReportError
-from ecgedge_device.results import Result
+from ecgedge_device.results import Result, as_plain
 
 _HEAD = b'{"id": "'
 _TAIL_BYTES = 2**22  # far more than one batch of the delivery: only the last batch can be there and yet be unsent
@@ -103,20 +102,4 @@ def _id(line: bytes) -> str | None:
 
 
 def _line(result: Result) -> bytes:
-    beat = result.beat
-    entry = {
-        "id": result.id,
-        "source": result.address,
-        "recording": result.recording,
-        "bundle": f"{result.bundle} {result.bundle_version}",
-        "sample": beat.sample,
-        "time_s": round(beat.time_s, 4),
-        "label": beat.label,
-        "probabilities": {
-            label: round(value, 4) for label, value in zip(result.labels, beat.probabilities, strict=False)
-        },
-        "rr_ms": None if math.isnan(beat.rr_ms) else round(beat.rr_ms, 2),
-        "reason": beat.reason,
-        "stored_utc": result.stored_utc,
-    }
-    return (json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return (json.dumps(as_plain(result), ensure_ascii=False, allow_nan=False) + "\n").encode()
