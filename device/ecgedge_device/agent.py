@@ -22,7 +22,7 @@ from ecgedge_device.live import Live
 from ecgedge_device.report_settings import REPORTS
 from ecgedge_device.reporters import Reporter, open_reporter
 from ecgedge_device.settings import Settings
-from ecgedge_device.shelf import TASKS, Shelf
+from ecgedge_device.shelf import TASKS, Shelf, shelf_of
 from ecgedge_device.source_settings import SOURCES, ReplaySettings, StdinSettings
 from ecgedge_device.sources import Source, open_source
 from ecgedge_device.store import Store
@@ -74,8 +74,9 @@ class Agent:
         self.settings = settings
         self.store_path: Path = settings.agent.store
         keeper = FileKeeper(self.store_path.with_suffix(""))
-        shelf = Shelf(keeper.folder / "bundles", {"beat": settings.agent.bundle, "page": settings.agent.page_bundle})
-        self._desk = Desk(settings, stop, shelf, keeper, make_engine=make_engine, watch=watch, again=again)
+        self._desk = Desk(
+            settings, stop, shelf_of(settings.agent), keeper, make_engine=make_engine, watch=watch, again=again
+        )
         self._reporters = reporters
         self.sources: Mapping[str, Source] = {
             each.name: open_source(each, files=keeper.folder, stop=stop) for each in settings.sources

@@ -7,6 +7,8 @@ import click
 from ecgedge import NOTICE, __version__
 from ecgedge.cli import run_command
 from ecgedge_device.commands.check import check
+from ecgedge_device.commands.export import export
+from ecgedge_device.commands.model import model
 from ecgedge_device.commands.run import demo, run
 from ecgedge_device.commands.selftest import selftest
 
@@ -27,7 +29,7 @@ def agent() -> None:
     """Judge ECG on the device: from sources, through bundles, into a store, to reports."""
 
 
-for command in (check, demo, run, selftest):
+for command in (check, demo, export, model, run, selftest):
     agent.add_command(command)
 
 

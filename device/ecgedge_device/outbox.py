@@ -34,7 +34,12 @@ def place(connection: sqlite3.Connection, reporter: str) -> int:
 
 def unsent(connection: sqlite3.Connection, reporter: str, kinds: Sequence[str], limit: int) -> list[Result]:
     """The next results of these kinds, in the order of storing."""
-    done, found = place(connection, reporter), []
+    return following(connection, place(connection, reporter), kinds, limit)
+
+
+def following(connection: sqlite3.Connection, done: int, kinds: Sequence[str], limit: int) -> list[Result]:
+    """Results of these kinds after a number, in the order of storing."""
+    found = []
     if "beat" in kinds:
         beats = f"""SELECT {BEAT_RESULT_COLUMNS} FROM beats JOIN runs ON runs.number = beats.run
             WHERE beats.number > ? ORDER BY beats.number LIMIT ?"""

@@ -12,6 +12,7 @@ from ecgedge.bundle import Bundle, find_bundle, read_bundle, shipped_bundles
 from ecgedge.errors import BundleError
 from ecgedge.golden import selftest
 from ecgedge_device.files import sync_folder, write_durably
+from ecgedge_device.settings import AgentSettings
 
 Task = Literal["beat", "page"]
 TASKS: tuple[Task, ...] = ("beat", "page")
@@ -23,6 +24,7 @@ class Shelved:
 
     name: str
     """As `use` takes it: NAME-VERSION, or the name of a shipped one."""
+    version: str
     task: Task
     path: Path
     active: bool
@@ -70,10 +72,19 @@ class Shelf:
         """All bundles, shipped and installed."""
         found = []
         for path in [*shipped_bundles().values(), *sorted(self._folder.glob("*.tflite"))]:
-            task = cast(Task, read_bundle(path).manifest.task)
-            name = path.stem
+            manifest = read_bundle(path).manifest
+            task = cast(Task, manifest.task)
             active, before = self._chosen(task), self._link(task, "previous")
-            found.append(Shelved(name, task, path, _same(active, path), before is not None and _same(before, path)))
+            found.append(
+                Shelved(
+                    path.stem,
+                    manifest.version,
+                    task,
+                    path,
+                    _same(active, path),
+                    before is not None and _same(before, path),
+                )
+            )
         return found
 
     def install(self, file: Path) -> str:
@@ -158,6 +169,12 @@ class Shelf:
         draft.symlink_to(path.absolute())
         draft.replace(self._folder / f"{which}-{task}")
         sync_folder(self._folder)
+
+
+def shelf_of(settings: AgentSettings) -> Shelf:
+    """The shelf beside a device's store."""
+    folder = settings.store.with_suffix("") / "bundles"
+    return Shelf(folder, {"beat": settings.bundle, "page": settings.page_bundle})
 
 
 def _same(name: str, path: Path) -> bool:

@@ -251,6 +251,25 @@ class Store:
         with refused(self.path):
             return [result_of(row) for row in self.connection.execute(select, values)]
 
+    def after(self, number: int, kinds: Sequence[str], *, limit: int) -> list[Result]:
+        """Results of these kinds stored after a result number, in the order of storing."""
+        with refused(self.path):
+            return outbox.following(self.connection, number, kinds, limit)
+
+    def number_before(self, utc: str) -> int:
+        """Number of the last result stored before a time, ISO 8601; 0 where there is none."""
+        select = """SELECT max(coalesce((SELECT max(number) FROM beats WHERE stored_utc < ?), 0),
+            coalesce((SELECT max(number) FROM results WHERE stored_utc < ?), 0))"""
+        with refused(self.path):
+            return int(self.connection.execute(select, (utc, utc)).fetchone()[0])
+
+    def runs_since(self, utc: str) -> list[int]:
+        """Numbers of the runs with beats stored at or after a time, ISO 8601."""
+        select = "SELECT DISTINCT run FROM beats WHERE number > ? ORDER BY run"
+        first = self.number_before(utc)
+        with refused(self.path):
+            return [number for (number,) in self.connection.execute(select, (first,))]
+
     def result(self, uid: str) -> Result | None:
         """One result of any kind; None where there is none of that id."""
         beat = f"SELECT {BEAT_RESULT_COLUMNS} FROM beats JOIN runs ON runs.number = beats.run WHERE id = ?"
