@@ -22,7 +22,7 @@ RECORDINGS = (".hea", ".edf", ".csv", ".npy", ".npz")
 COMPANIONS = (".dat", ".atr")
 """Parts of a WFDB record, which go with its header."""
 _UNFINISHED = (".part", ".tmp", ".crdownload", ".filepart", "~")
-_CHUNK_S = 60.0
+_CHUNK_S = 600.0
 _SPACE = UUID("6f0e5a3e-8a53-4d0c-9d4e-3a8e7f0c2b11")  # of ids of files
 
 
