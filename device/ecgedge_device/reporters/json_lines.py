@@ -1,7 +1,7 @@
 """Results as lines of JSON at the end of a file.
 
-The file is repaired when it is opened: a line that a crash cut short is removed (its beat is still in the store and
-is sent again), and beats that already stand near the end are not written twice.
+The file is repaired when it is opened: a line that a crash cut short is removed (its result is still in the
+store and is sent again), and results that already stand near the end are not written twice.
 """
 
 import json
