@@ -10,11 +10,13 @@ import cv2
 import numpy as np
 
 from ecgedge.errors import InputError
-from ecgedge.paper.page import Pixels
 from ecgedge_device.source_settings import WebcamSettings
 from ecgedge_device.sources import Reason, SourceError
 from ecgedge_device.sources.deadline import Stopped
 from ecgedge_device.sources.shutter import TICK_S, Preview
+
+OPENING_S = 10.0
+"""Time that opening a stream may take beyond `silence_s`: its kind is told from its first seconds."""
 
 _LOOK_S = 0.1  # how soon a stop is seen
 _MOST_FPS, _USUAL_FPS = 1000.0, 25.0  # of a file; some do not say theirs
@@ -36,7 +38,7 @@ class LiveFrames:
         self._told = threading.Condition()
         self._newest: Preview | None = None
         self._error: SourceError | None = None
-        self._heard_s = monotonic()
+        self._heard_s = monotonic() + OPENING_S  # of the last frame; opening may take longer than a frame
         threading.Thread(target=self._run, name=f"{settings.name} frames", daemon=True).start()
 
     def look(self, *, wanted: bool) -> Preview | None:
@@ -197,8 +199,8 @@ def open_live(settings: WebcamSettings) -> cv2.VideoCapture:
     if "!" in device:
         capture = cv2.VideoCapture(device, cv2.CAP_GSTREAMER)
     elif "://" in device:
-        timeout_ms = round(1000 * settings.silence_s)
-        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms]
+        read_ms, open_ms = round(1000 * settings.silence_s), round(1000 * (settings.silence_s + OPENING_S))
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, open_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, read_ms]
         capture = cv2.VideoCapture(device, cv2.CAP_FFMPEG, limits)
     else:
         capture = cv2.VideoCapture(int(device) if device.isdecimal() else device, cv2.CAP_V4L2)
@@ -228,9 +230,13 @@ def _refusal(device: str) -> SourceError:
         )
     if "!" in device or "://" in device:
         return SourceError(f"{name}: nothing answers; look at the address and the camera", reason=Reason.NOT_FOUND)
-    path = Path(f"/dev/video{device}" if device.isdecimal() else device)
+    return refused_device(Path(f"/dev/video{device}" if device.isdecimal() else device))
+
+
+def refused_device(path: Path) -> SourceError:
+    """Why a device file could not be opened as a camera."""
     if not path.exists():
         return SourceError(f"{path} is not there; plug the camera in or correct `device`", reason=Reason.NOT_FOUND)
-    if not os.access(path, os.R_OK | os.W_OK):
+    if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
         return SourceError(f"{path} may not be read; let the agent's user into group video", reason=Reason.DENIED)
     return SourceError(f"{path} is no camera, or another program uses it; end that program", reason=Reason.BUSY)
