@@ -141,7 +141,7 @@ class Judging:
         run, notice = choose_run(self._store, work, bundle_id(bundle), again=again)
         engine = TimedEngine(self._desk.make_engine(bundle, work.stream, self._desk.settings.agent.threads))
         judge = SignalJudge(run, engine, self._desk.settings.alarms, self._desk.kept_files, bundle=bundle)
-        if run.next_sample:
+        if run.next_sample and not run.finished_utc:
             judge.restore(run.state)
             work.seek(run.next_sample)
             if work.live:

@@ -16,9 +16,9 @@ from ecgedge.bundle import Bundle, write_bundle
 from ecgedge.cli import run_command
 from ecgedge.manifest import Manifest
 from ecgedge.records import Beat, Recording, SignalChunk
-from ecgedge_device.agent import Outcome, serve
+from ecgedge_device.agent import Agent, Served
 from ecgedge_device.results import Stream
-from ecgedge_device.settings import read_settings
+from ecgedge_device.settings_file import read_settings
 from ecgedge_device.stopping import stop_on_signals
 
 LABELS = ("N", "S", "V", "F")
@@ -107,17 +107,18 @@ def make_folder(folder: Path, *, seconds: float = 60.0, chunk_s: float = 0.5) ->
     np.save(folder / "ecg.npy", make_recording(seconds).signal)
     config = folder / "agent.toml"
     config.write_text(
-        f'[agent]\nbundle = "simple.tflite"\nstore = "beats.sqlite"\n'
+        f'[agent]\nbundle = "simple.tflite"\nstore = "ecgedge.sqlite"\n'
         f'[source]\nkind = "replay"\npath = "ecg.npy"\nfs_hz = {FS_HZ}\nspeed = "full"\nchunk_s = {chunk_s}\n'
-        f'[report]\nkind = "json-lines"\npath = "beats.jsonl"\n'
+        f"[alarms]\nrate_high_bpm = 95\nrate_beats = 5\nrefractory_s = 2\n"
+        f'[report]\nkind = "json-lines"\npath = "results.jsonl"\n'
     )
     return config
 
 
-def serve_simple(config: Path, pause_s: float = 0.0) -> Outcome:
+def serve_simple(config: Path, pause_s: float = 0.0) -> Served:
     """Run until the end or a signal."""
     with stop_on_signals() as stop:
-        return serve(read_settings(config), stop=stop, make_engine=maker(pause_s))
+        return Agent(read_settings(config), stop=stop, make_engine=maker(pause_s)).run()
 
 
 def main() -> None:
@@ -127,8 +128,9 @@ def main() -> None:
     @click.argument("config", type=click.Path(path_type=Path))
     @click.argument("pause_s", type=float, default=0.0)
     def simple(config: Path, pause_s: float) -> None:
-        outcome = serve_simple(config, pause_s)
-        click.echo(f"{outcome.run.next_sample} {outcome.notice} {outcome.unsent}")
+        served = serve_simple(config, pause_s)
+        for outcome in served.outcomes:
+            click.echo(f"{outcome.run.next_sample} {outcome.notice} {served.unsent}")
 
     sys.exit(run_command(simple, None, program="simple"))
 
