@@ -22,10 +22,11 @@ from ecgedge.bundle import read_bundle, write_bundle
 from ecgedge.formats import write_wfdb
 from ecgedge.records import Annotations, Beat, Recording
 from ecgedge.simulate import simulate_ecg
-from ecgedge_device.agent import serve
+from ecgedge_device.agent import Agent, Served
 from ecgedge_device.cli import agent
 from ecgedge_device.report import print_report
-from ecgedge_device.settings import read_settings
+from ecgedge_device.settings import Settings
+from ecgedge_device.settings_file import read_settings
 from ecgedge_device.store import Store
 from ecgedge_device.summary import Summary, as_json, ectopic_burden, heart_rate, summarise
 from tests.device.simple_agent import FS_HZ, make_folder, make_recording, maker
@@ -79,7 +80,7 @@ def test_a_bundle_that_is_none_is_refused(tmp_path: Path, old: str, new: str, wo
     for command in ("run", "check"):
         found = invoke(command, "--config", config)
         assert found.exit_code == 1 and words in str(found.exception), found.exception
-    assert not (tmp_path / "beats.sqlite").exists()
+    assert not (tmp_path / "ecgedge.sqlite").exists()
 
 
 def test_a_recording_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -103,14 +104,19 @@ def summary(tmp_path_factory: pytest.TempPathFactory) -> Summary:
     write_wfdb(Recording(made.signal, FS_HZ, ("II",), "made", Annotations(at, symbols)), folder)
     config.write_text(config.read_text().replace("ecg.npy", "made"))
     settings = read_settings(config)
-    outcome = serve(settings, stop=threading.Event(), make_engine=maker())
+    served = serve(settings)
+    outcome = served.outcomes[0]
     with Store(settings.agent.store) as store:
-        return summarise(outcome, store.beats(outcome.run), settings=settings)
+        return summarise(outcome, store.beats(outcome.run), settings=settings, unsent=served.unsent)
+
+
+def serve(settings: Settings) -> Served:
+    return Agent(settings, stop=threading.Event(), make_engine=maker()).run()
 
 
 def run_simple(config: Path) -> list[Beat]:
     settings = read_settings(config)
-    outcome = serve(settings, stop=threading.Event(), make_engine=maker())
+    outcome = serve(settings).outcomes[0]
     with Store(settings.agent.store) as store:
         return store.beats(outcome.run)
 
@@ -168,16 +174,20 @@ def beat_folder(folder: Path, *, speed: str = "full", chunk_s: float = 1.0) -> P
     write_wfdb(simulate_ecg(SECONDS, seed=3, name="ecg"), folder)
     config = folder / "agent.toml"
     config.write_text(
-        f'[agent]\nstore = "beats.sqlite"\n[source]\npath = "ecg"\nspeed = "{speed}"\nchunk_s = {chunk_s}\n'
+        f'[agent]\nstore = "ecgedge.sqlite"\n[source]\npath = "ecg"\nspeed = "{speed}"\nchunk_s = {chunk_s}\n'
     )
     return config
 
 
 def lines_of(config: Path) -> list[dict[str, object]]:
-    """Reported beats without what differs from run to run."""
-    text = config.with_name("beats.jsonl").read_text()
+    """Reported results without what differs from run to run."""
+    text = config.with_name("results.jsonl").read_text()
     entries: list[dict[str, object]] = [json.loads(line) for line in text.splitlines()]
-    return [{key: entry[key] for key in ("sample", "label", "probabilities", "rr_ms", "reason")} for entry in entries]
+    return [{key: value for key, value in entry.items() if key not in ("id", "stored_utc")} for entry in entries]
+
+
+def beats_of(config: Path) -> list[dict[str, object]]:
+    return [entry for entry in lines_of(config) if entry["kind"] == "beat"]
 
 
 def test_run_reports_and_a_second_run_has_nothing_new(tmp_path: Path) -> None:
@@ -186,7 +196,9 @@ def test_run_reports_and_a_second_run_has_nothing_new(tmp_path: Path) -> None:
     assert first.exit_code == 0, first.output
     report = json.loads(first.stdout)
     assert report["finished"] and report["bundle"].startswith("beat ") and report["latency"]["mean_ms"] > 0
-    assert sum(line["beats"] for line in report["classes"]) == len(lines_of(config)) > SECONDS / 2
+    assert sum(line["beats"] for line in report["classes"]) == len(beats_of(config)) > SECONDS / 2
+    kinds = [entry["kind"] for entry in lines_of(config)]
+    assert kinds.count("minute") == SECONDS / 60 and kinds[-1] == "recording"
     second = invoke("run", "--config", config)
     assert second.exit_code == 0 and "nothing new; use --again" in second.stderr
     assert second.stdout.splitlines()[-1] == NOTICE
@@ -208,7 +220,7 @@ def test_sigterm_and_a_second_start_equal_one_run(tmp_path: Path) -> None:
     assert invoke("run", "--config", whole, "--quiet").exit_code == 0
     broken = beat_folder(tmp_path / "broken", speed="real", chunk_s=0.2)
     running = process("run", "--config", broken)
-    lines, until = broken.with_name("beats.jsonl"), time.monotonic() + 30
+    lines, until = broken.with_name("results.jsonl"), time.monotonic() + 30
     while not (lines.exists() and lines.stat().st_size) and time.monotonic() < until:
         time.sleep(0.05)
     running.send_signal(signal.SIGTERM)
@@ -217,7 +229,23 @@ def test_sigterm_and_a_second_start_equal_one_run(tmp_path: Path) -> None:
     assert 0 < len(lines_of(broken)) < len(lines_of(whole))
     broken.write_text(broken.read_text().replace('"real"', '"full"').replace("0.2", "1.0"))
     assert "goes on at 0:" in invoke("run", "--config", broken).stderr
-    assert lines_of(broken) == lines_of(whole)
+    assert sorted_results(broken) == sorted_results(whole)
+
+
+def sorted_results(config: Path) -> list[str]:
+    """By kind and content: beats of one chunk stand before its other results, and the chunks differ here."""
+    return sorted(json.dumps(entry, sort_keys=True) for entry in lines_of(config))
+
+
+def test_a_report_that_cannot_be_written_is_exit_code_1_when_all_is_judged(tmp_path: Path) -> None:
+    config = beat_folder(tmp_path)
+    (tmp_path / "results.jsonl").mkdir()
+    found = invoke("run", "--config", config)
+    assert found.exit_code == 1 and "results.jsonl" in str(found.exception)
+    assert found.stdout.splitlines()[-1] == NOTICE  # the report of the recording stands all the same
+    (tmp_path / "results.jsonl").rmdir()
+    assert invoke("run", "--config", config).exit_code == 0
+    assert len(beats_of(config)) > SECONDS / 2
 
 
 def test_selftest_passes_and_a_wrong_answer_fails_it(tmp_path: Path) -> None:

@@ -9,16 +9,16 @@ import pytest
 
 from ecgedge.errors import InputError, LeadNotFound
 from ecgedge.records import Recording
-from ecgedge_device.settings import ReplaySettings, Speed
-from ecgedge_device.sources import Reason, SourceError, open_source
-from ecgedge_device.sources.replay import ReplaySource, fingerprint
+from ecgedge_device.source_settings import ReplaySettings, Speed
+from ecgedge_device.sources import Reason, SignalWork, SourceError, Work, open_source
+from ecgedge_device.sources.recording_work import RecordingWork, fingerprint
 
 SIGNAL = np.arange(1000, dtype=np.float32).reshape(500, 2)
 
 
-def source(*, chunk_s: float = 0.3, speed: Speed = "full", stop: threading.Event | None = None) -> ReplaySource:
+def source(*, chunk_s: float = 0.3, speed: Speed = "full", stop: threading.Event | None = None) -> RecordingWork:
     recording = Recording(SIGNAL, 100.0, ("II", "V1"), "made")
-    return ReplaySource(recording, address="/made", stop=stop or threading.Event(), speed=speed, chunk_s=chunk_s)
+    return RecordingWork(recording, address="/made", stop=stop or threading.Event(), speed=speed, chunk_s=chunk_s)
 
 
 @pytest.mark.parametrize("chunk_s", [0.001, 0.3, 5.0, 99.0])
@@ -85,25 +85,28 @@ def test_the_fingerprint_tells_samples_rate_and_leads() -> None:
     assert fingerprint(Recording(np.asfortranarray(SIGNAL), 100.0, ("II", "V1"), "b")) in found
 
 
+def offered(settings: ReplaySettings) -> list[Work]:
+    return list(open_source(settings, files=Path("files"), stop=threading.Event()))
+
+
 def test_open_source_reads_a_file(tmp_path: Path) -> None:
     np.save(tmp_path / "ecg.npy", SIGNAL)
-    settings = ReplaySettings(tmp_path / "ecg.npy", fs_hz=100.0)
-    found = open_source(settings, stop=threading.Event())
-    assert found.stream.address == str(tmp_path / "ecg.npy")
+    (found,) = offered(ReplaySettings(path=tmp_path / "ecg.npy", fs_hz=100.0, name="bed-3"))
+    assert isinstance(found, SignalWork) and not found.live
+    assert found.stream.address == str(tmp_path / "ecg.npy") and found.stream.source == "bed-3"
     assert (found.stream.n_samples, found.stream.fs_hz, len(found.stream.leads)) == (500, 100.0, 2)
     assert found.recording is not None
 
 
 def test_what_cannot_be_opened_is_named(tmp_path: Path) -> None:
-    stop = threading.Event()
     with pytest.raises(SourceError, match=r"none: no such recording.*\[source\] path") as refused:
-        open_source(ReplaySettings(tmp_path / "none"), stop=stop)
+        offered(ReplaySettings(path=tmp_path / "none"))
     assert refused.value.reason is Reason.NOT_FOUND
     with pytest.raises(InputError, match="folder"):
-        open_source(ReplaySettings(tmp_path), stop=stop)
+        offered(ReplaySettings(path=tmp_path))
     (tmp_path / "empty.csv").write_bytes(b"")
     with pytest.raises(InputError, match="empty"):
-        open_source(ReplaySettings(tmp_path / "empty.csv"), stop=stop)
+        offered(ReplaySettings(path=tmp_path / "empty.csv"))
     np.save(tmp_path / "ecg.npy", SIGNAL)
     with pytest.raises(LeadNotFound, match="aVR"):
-        open_source(ReplaySettings(tmp_path / "ecg.npy", fs_hz=100.0, lead="aVR"), stop=stop)
+        offered(ReplaySettings(path=tmp_path / "ecg.npy", fs_hz=100.0, lead="aVR"))

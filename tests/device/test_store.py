@@ -10,10 +10,11 @@ import pytest
 from ecgedge.errors import StoreError
 from ecgedge.records import Beat
 from ecgedge_device.migrations import MIGRATIONS
-from ecgedge_device.results import BundleId, Run, Stream
-from ecgedge_device.store import Store, sole_agent
+from ecgedge_device.results import KINDS, BundleId, Run, Stream
+from ecgedge_device.store import Store
+from ecgedge_device.store_errors import StoreFull, sole_agent
 
-STREAM = Stream("/data/200", "200", 360.0, ("MLII", "V1"), 1000, "f00d")
+STREAM = Stream("/data/200", "200", 360.0, ("MLII", "V1"), 1000, "f00d", "bed-3")
 BUNDLE = BundleId("beat", "1.0.0", "cafe", ("N", "S"))
 BEATS = [
     Beat(10, 10 / 360, "N", (0.9960784316062927, 0.003921568859368563), math.nan),
@@ -54,9 +55,10 @@ def test_another_source_has_no_run(tmp_path: Path) -> None:
 
 def test_ids_are_unique_and_derived_from_run_and_sample(tmp_path: Path) -> None:
     with Store(tmp_path / "s") as store:
+        store.register("r")
         begun(store)
         begun(store)
-        ids = [result.id for result in store.unsent(10)]
+        ids = [result.id for result in store.unsent("r", KINDS, 10)]
         assert len(set(ids)) == 4
 
 
@@ -93,49 +95,54 @@ def test_beats_and_position_are_one_transaction(tmp_path: Path) -> None:
 
 def test_the_outbox_keeps_order_and_forgets_what_was_sent(tmp_path: Path) -> None:
     with Store(tmp_path / "s") as store:
+        store.register("r")
         run = begun(store)
         store.finish(run, BEATS[2:])
-        first = store.unsent(2)
-        assert [result.beat.sample for result in first] == [10, 300]
-        assert first[1].labels == ("N", "S") and first[1].bundle_version == "1.0.0" and first[1].recording == "200"
-        store.mark_sent([result.id for result in first])
-        assert store.count_unsent() == 1
-        assert [result.beat.reason for result in store.unsent(9)] == ["flat line"]
+        first = store.unsent("r", KINDS, 2)
+        assert [result.content["sample"] for result in first] == [10, 300]
+        assert first[1].content["probabilities"] == {"N": 0.25, "S": 0.75} and first[0].content["rr_ms"] is None
+        assert first[1].content["bundle"] == "beat 1.0.0" and first[1].content["recording"] == "200"
+        assert (first[1].source, first[1].kind, first[1].time_utc) == ("bed-3", "beat", "")
+        store.mark_sent("r", first[-1])
+        assert store.count_unsent("r", KINDS) == 1
+        assert [result.content["reason"] for result in store.unsent("r", KINDS, 9)] == ["flat line"]
 
 
 def test_two_threads_write_at_once(tmp_path: Path) -> None:
     def send_all() -> None:
         with Store(tmp_path / "s") as mine:
-            while sent.is_set() is False or mine.count_unsent():
-                mine.mark_sent([result.id for result in mine.unsent(3)])
+            while sent.is_set() is False or mine.count_unsent("r", KINDS):
+                if results := mine.unsent("r", KINDS, 3):
+                    mine.mark_sent("r", results[-1])
 
     sent = threading.Event()
     thread = threading.Thread(target=send_all)
     with Store(tmp_path / "s") as store:
+        store.register("r")
         run = store.begin(STREAM, BUNDLE)
         thread.start()
         for k in range(60):
             store.append(run, [Beat(k, k / 360, "N", (1.0, 0.0), 800.0)], start=k, stop=k + 1, state=b"x")
         sent.set()
         thread.join(20)
-        assert store.count_unsent() == 0 and len(store.beats(run)) == 60
+        assert store.count_unsent("r", KINDS) == 0 and len(store.beats(run)) == 60
 
 
 def test_the_journal_is_wal_and_commits_are_synced(tmp_path: Path) -> None:
     with Store(tmp_path / "s") as store:
-        assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert store._connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert store.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert store.connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
 def test_a_full_disk_is_named_and_loses_nothing_that_was_stored(tmp_path: Path) -> None:
     with Store(tmp_path / "s") as store:
         run = begun(store)
-        pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
-        store._connection.execute(f"PRAGMA max_page_count = {pages}")  # SQLite's own way to a full disk
-        with pytest.raises(StoreError, match=r"full; free some space"):
+        pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
+        store.connection.execute(f"PRAGMA max_page_count = {pages}")  # SQLite's own way to a full disk
+        with pytest.raises(StoreFull, match=r"full; free some space"):
             store.append(run, [], start=400, stop=800, state=bytes(100_000))
         assert store.run(run.number).next_sample == 400
-        store._connection.execute(f"PRAGMA max_page_count = {pages + 100}")
+        store.connection.execute(f"PRAGMA max_page_count = {pages + 100}")
         store.append(run, [], start=400, stop=800, state=bytes(100_000))
 
 
@@ -181,7 +188,7 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_store_of_the_future_is_refused(tmp_path: Path) -> None:
     with Store(tmp_path / "s") as store:
-        store._connection.execute("INSERT INTO migrations VALUES ('9999 wings', '2099-01-01')")
+        store.connection.execute("INSERT INTO migrations VALUES ('9999 wings', '2099-01-01')")
     with pytest.raises(StoreError, match=r"9999 wings.*update ecgedge"):
         Store(tmp_path / "s")
 
@@ -189,7 +196,7 @@ def test_a_store_of_the_future_is_refused(tmp_path: Path) -> None:
 def test_migrations_are_applied_once_and_noted(tmp_path: Path) -> None:
     for _ in range(2):
         with Store(tmp_path / "s") as store:
-            names = [name for (name,) in store._connection.execute("SELECT name FROM migrations ORDER BY name")]
+            names = [name for (name,) in store.connection.execute("SELECT name FROM migrations ORDER BY name")]
             assert names == sorted(MIGRATIONS)
 
 
