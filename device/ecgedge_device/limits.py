@@ -20,7 +20,7 @@ class RefusedValue(SettingsError):
 def require_range(key: str, value: float | None, *, low: float, high: float, unit: str = "") -> None:
     """Refuse a number outside `low` to `high`; None passes."""
     if value is not None and not (math.isfinite(value) and low <= value <= high):
-        raise RefusedValue(key, f"= {value:g}; it must lie from {low:g} to {high:g}{f' {unit}' if unit else ''}")
+        raise RefusedValue(key, f"= {value:.9g}; it must lie from {low:g} to {high:.9g}{f' {unit}' if unit else ''}")
 
 
 def require_name(key: str, value: str) -> None:

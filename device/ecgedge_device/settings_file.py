@@ -117,7 +117,8 @@ class _Reader:
         word, accept = _reader_of(hint)
         found = accept(value)
         if found is None:
-            raise self._refusal(place, key, f"= {value!r}; it must be {word}")
+            shown = "= ..." if hint is Secret else f"= {value!r}"  # it may be the secret itself
+            raise self._refusal(place, key, f"{shown}; it must be {word}")
         if isinstance(found, Path):
             return self._beside(found)
         if isinstance(found, Secret) and found.reference.startswith("file:"):
