@@ -79,7 +79,7 @@ def torment(folder: Path, config: Path, broker: Broker, *, kills: int, rng: rand
             offer(folder, 10 * number + more, rng)
         if rng.random() < 0.15:
             up = not up
-            (broker.start if up else broker.stop)()
+            (broker.start if up else broker.kill)()
         time.sleep(rng.uniform(0.2, 4.0))
         agent.kill()
     if not up:
@@ -128,17 +128,14 @@ def main() -> None:
     rng = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with Broker(folder / "broker") as broker, broker.subscribed("ecgedge/#") as messages:
+        with Broker(folder / "broker") as broker:
+            heard = broker.subscribe("ecgedge/killed/#")
             config = prepare(folder, broker.port)
             torment(folder, config, broker, kills=arguments.kills, rng=rng)
             finish(folder, config)
             time.sleep(3)
             received = Counter(
-                str(payload["id"])
-                for message in messages
-                if isinstance(payload := json.loads(message.payload or b"null"), dict)
-                and "id" in payload
-                and "/last/" not in message.topic
+                str(entry["id"]) for kind in KINDS for entry in heard.entries(f"ecgedge/killed/+/{kind}")
             )
         print(f"{arguments.kills} kills, seed {arguments.seed}")
         print(compare(folder, received))

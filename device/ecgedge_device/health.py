@@ -58,6 +58,7 @@ class Health:
         self._sources: dict[str, SourceHealth] = {}
         self._reporters: dict[str, ReporterHealth] = {}
         self._facts: dict[str, Json] = {}
+        self._worked_s = monotonic()
         self._busy: dict[str, float] = {}  # source -> since when it has been at one piece of work
 
     def source(self, name: str, **changes: object) -> SourceHealth:
@@ -80,6 +81,7 @@ class Health:
             last = utc_now() if judged else old.last_utc
             new = replace(old, judged=old.judged + judged, refused=old.refused + refused, last_utc=last)
             self._sources[name] = new
+            self._worked_s = monotonic()
             if name in self._busy:
                 self._busy[name] = monotonic()
 
@@ -96,6 +98,11 @@ class Health:
         """A figure of the whole agent: `store_bytes`, `files_bytes`, `free_bytes`, `dropped`, `bundles`, ..."""
         with self._lock:
             self._facts[name] = value
+
+    @property
+    def idle_s(self) -> float:
+        """Time since anything was last judged or refused, or since the start, s."""
+        return monotonic() - self._worked_s
 
     def busy_s(self) -> dict[str, float]:
         """Source that is at work -> time since it last finished a piece of it, s."""

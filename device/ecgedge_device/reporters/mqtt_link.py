@@ -268,7 +268,7 @@ class Link:
             self._changed.set()
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        self.heard.append((message.topic, message.payload))
+        self.heard.append((message.topic, bytes(message.payload)))
         self._on_event()
 
     def _tell_change(self) -> None:
