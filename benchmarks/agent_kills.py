@@ -25,14 +25,13 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.device.broker import Broker
-
 from ecgedge.paper.simulated.drawing import draw_page
 from ecgedge.paper.simulated.page_style import like_ecg_images
 from ecgedge.paper.simulated.twelve_leads import simulate_twelve_leads
 from ecgedge.simulate import simulate_ecg
 from ecgedge_device.results import KINDS
 from ecgedge_device.store import Store
+from tests.device.broker import Broker
 
 _PAGES = 3
 _KINDS = json.dumps(list(KINDS))
@@ -80,10 +79,29 @@ def torment(folder: Path, config: Path, broker: Broker, *, kills: int, rng: rand
         if rng.random() < 0.15:
             up = not up
             (broker.start if up else broker.kill)()
-        time.sleep(rng.uniform(0.2, 4.0))
+        if rng.random() < 0.3:
+            time.sleep(rng.uniform(0.2, 3.0))  # perhaps while it starts
+        else:
+            _wait_for_results(folder, rng.randrange(1, 150))
+            time.sleep(rng.uniform(0, 0.1))
         agent.kill()
     if not up:
         broker.start()
+
+
+def _wait_for_results(folder: Path, more: int) -> None:
+    """Until so many more results are stored, or for half a minute."""
+    first, until_s = _position(folder), time.monotonic() + 30
+    while _position(folder) < first + more and time.monotonic() < until_s:
+        time.sleep(0.01)
+
+
+def _position(folder: Path) -> int:
+    path = folder / "state/ecgedge.sqlite"
+    if not path.exists():
+        return 0
+    with Store(path) as store:
+        return int(store.connection.execute("SELECT next FROM sequence").fetchone()[0])
 
 
 def finish(folder: Path, config: Path, *, timeout_s: float = 600.0) -> None:
@@ -92,6 +110,7 @@ def finish(folder: Path, config: Path, *, timeout_s: float = 600.0) -> None:
     while time.monotonic() < until_s:
         time.sleep(2)
         with Store(folder / "state/ecgedge.sqlite") as store:
+            store.register("mqtt")
             waiting = store.count_unsent("mqtt", KINDS)
         if not waiting and not any(path.is_file() for path in (folder / "in").iterdir()):
             break
