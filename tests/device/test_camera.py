@@ -46,13 +46,15 @@ class BenchCamera:
         self._blurs = has_lens
         self._size: tuple[int, int] | None = None
         self._running = False
+        self._mode: object = 0
         self._scanning, self.frames = -1, 0
         self.closed = threading.Event()
 
     def create_still_configuration(
-        self, main: dict[str, object], *, buffer_count: int, controls: dict[str, object]
+        self, main: dict[str, object], *, raw: dict[str, object], buffer_count: int, controls: dict[str, object]
     ) -> object:
         assert buffer_count >= 1
+        assert raw["size"] in (STILL, (STILL[0] // 2, STILL[1] // 2)), "other modes of a sensor see its middle only"
         assert main["format"] == "RGB888"
         return {"main": main, "controls": controls}
 
@@ -68,8 +70,8 @@ class BenchCamera:
 
     def set_controls(self, controls: dict[str, object]) -> None:
         assert controls.keys() <= self.camera_controls.keys()
-        if controls.get("AfTrigger") == 0:
-            self._scanning = 3  # frames
+        self._mode = controls.get("AfMode", self._mode)
+        self._scanning = 3 if controls.get("AfTrigger") == 0 else -1  # frames until it is in focus
 
     def capture_array(self, name: str) -> Pixels:
         assert name == "main"
@@ -81,7 +83,7 @@ class BenchCamera:
         self.frames += 1
         assert self._size is not None
         photo = self._scene(self.frames)
-        if self._blurs and self._scanning != 0 and self._size == STILL:
+        if self._blurs and self._scanning != 0 and self._mode != 2:
             photo = np.asarray(cv2.GaussianBlur(photo, (0, 0), 6.0), np.uint8)
         return np.asarray(cv2.resize(photo, self._size, interpolation=cv2.INTER_AREA), np.uint8)
 
@@ -150,14 +152,15 @@ def test_size_and_turn_are_those_of_the_settings(stop: threading.Event) -> None:
     assert pixels_of(next(iter(source))).shape == (800, 600, 3)
 
 
-def test_pages_are_seen_and_each_is_taken_once(stop: threading.Event) -> None:
+@pytest.mark.parametrize("has_lens", [True, False])
+def test_pages_are_seen_and_each_is_taken_once(stop: threading.Event, has_lens: bool) -> None:
     table = np.asarray(cv2.resize(table_frame(), STILL), np.uint8)
     shown = [table]
 
     def scene(_: int) -> Pixels:
         return shown[0]
 
-    source = source_of(BenchCamera(scene, has_lens=False), stop, CameraSettings(settle_s=0.0, trigger="seeing"))
+    source = source_of(BenchCamera(scene, has_lens=has_lens), stop, CameraSettings(settle_s=0.0, trigger="seeing"))
     works: list[PictureWork] = []
     ended = threading.Event()
 

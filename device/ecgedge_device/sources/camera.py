@@ -7,7 +7,7 @@ do when a cable is loose, is left to itself, and the camera counts as lost.
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -29,7 +29,7 @@ _PREVIEW_CONTROLS = {"FrameDurationLimits": (100_000, 100_000)}  # us; ten frame
 _FORMAT = "RGB888"  # libcamera names it from the highest byte down: blue-green-red in memory
 _CLOSE_S = 2.0
 # Numbers of libcamera's controls, the same in all its versions.
-_AF_AUTO, _AF_START = 1, 0
+_AF_AUTO, _AF_CONTINUOUS, _AF_START = 1, 2, 0
 _AF_DONE = (2, 3)  # focused, failed
 _AE_SEARCHING = 1
 
@@ -48,9 +48,9 @@ class CameraDevice(Protocol):
         ...
 
     def create_still_configuration(
-        self, main: dict[str, object], *, buffer_count: int, controls: dict[str, object]
+        self, main: dict[str, object], *, raw: dict[str, object], buffer_count: int, controls: dict[str, object]
     ) -> object:
-        """A configuration of the main stream's size and format."""
+        """A configuration: size and format of the main stream; the raw stream's size chooses the sensor's mode."""
         ...
 
     def configure(self, camera_config: object) -> object:
@@ -152,7 +152,9 @@ class CameraSource:
                 stop=self._stop,
                 late=_close,
             )
-        except (RuntimeError, IndexError, OSError) as error:
+        except (SourceError, Stopped):
+            raise
+        except Exception as error:  # RuntimeError, and whatever else picamera2 and libcamera raise
             raise SourceError(
                 f"{what} failed ({error}); look at its cable, at `number`, and whether another program has it",
                 reason=Reason.NOT_FOUND,
@@ -199,7 +201,7 @@ class _OpenCamera:
         never = threading.Event()  # a stop must not leave the camera open
         try:
             within(_CLOSE_S, self._device.close, what=f"{self._settings.name}: closing", stop=never)
-        except (SourceError, RuntimeError, OSError):
+        except Exception:
             return  # it is lost already, or the agent stops; the next opening tells
 
     def _call(self, doing: str, call: Callable[[], T]) -> T:
@@ -212,39 +214,53 @@ class _OpenCamera:
     def _answer(self, what: str, call: Callable[[], T]) -> T:
         try:
             return within(self._hang_s, call, what=what, stop=self._stop, late=lambda _: self._device.close())
-        except (RuntimeError, OSError, ValueError) as error:
+        except (SourceError, Stopped):
+            raise
+        except Exception as error:  # whatever picamera2 and libcamera raise
             self._hangs = False
             raise SourceError(f"{what} failed ({error}); look at the camera's cable", reason=Reason.LOST) from error
 
     def _capture(self, doing: str) -> Pixels:
         return np.ascontiguousarray(self._call(doing, lambda: self._device.capture_array("main")), np.uint8)
 
-    def _size_px(self) -> tuple[int, int]:
-        found = self._device.camera_properties["PixelArraySize"]
-        width, height = (int(side) for side in found)  # type: ignore[attr-defined]  # two numbers
-        return self._settings.width_px or width, self._settings.height_px or height
+    def _sensor_px(self) -> tuple[int, int]:
+        return cast(tuple[int, int], self._device.camera_properties["PixelArraySize"])
+
+    def _has_lens(self) -> bool:
+        """One that can be moved."""
+        return "AfMode" in self._device.camera_controls
 
     def _start_preview(self) -> None:
-        width, height = self._size_px()
+        width, height = self._sensor_px()
         size = (_PREVIEW_PX, max(2, round(_PREVIEW_PX * height / width / 2) * 2))
-        self._start(size, buffer_count=2, controls=dict(_PREVIEW_CONTROLS))
+        # Half the sensor's size is a mode that sees as far as a still; smaller modes see the middle only.
+        mode = (width // 4 * 2, height // 4 * 2)
+        self._start(size, mode, buffer_count=2, controls=dict(_PREVIEW_CONTROLS))
+        if self._has_lens():
+            self._device.set_controls({"AfMode": _AF_CONTINUOUS})
 
     def _start_still(self) -> None:
         if self._previews:
             self._device.stop()
             self._previews = False
-        self._start(self._size_px(), buffer_count=1, controls={})
-        if "AfMode" in self._device.camera_controls:
+        sensor = self._sensor_px()
+        size = (self._settings.width_px or sensor[0], self._settings.height_px or sensor[1])
+        self._start(size, sensor, buffer_count=1, controls={})
+        if self._has_lens():
             self._device.set_controls({"AfMode": _AF_AUTO, "AfTrigger": _AF_START})
 
-    def _start(self, size: tuple[int, int], *, buffer_count: int, controls: dict[str, object]) -> None:
-        main: dict[str, object] = {"size": size, "format": _FORMAT}
+    def _start(
+        self, size: tuple[int, int], mode: tuple[int, int], *, buffer_count: int, controls: dict[str, object]
+    ) -> None:
         device = self._device
-        device.configure(device.create_still_configuration(main, buffer_count=buffer_count, controls=controls))
+        main: dict[str, object] = {"size": size, "format": _FORMAT}
+        device.configure(
+            device.create_still_configuration(main, raw={"size": mode}, buffer_count=buffer_count, controls=controls)
+        )
         device.start()
 
     def _settle(self) -> None:
-        focuses = "AfMode" in self._device.camera_controls
+        focuses = self._has_lens()
         self._stop.wait(self._settings.settle_s)
         deadline = monotonic() + SETTLE_MORE_S
         while monotonic() < deadline:

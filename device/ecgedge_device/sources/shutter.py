@@ -24,6 +24,7 @@ TICK_S = 0.25
 FORGOTTEN_S = 30.0
 """A request that could not be met for so long, as the camera was lost, is met no more: nobody waits for it."""
 
+_STOP_S = 0.1  # how soon a stop is seen
 _BOUNCE_S = 0.05  # a button's contacts chatter for some ms
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
@@ -78,7 +79,14 @@ class Shutter:
                 if self._due(look()):
                     yield self._taken(take)
                 else:
-                    self._asked.wait(TICK_S)
+                    self._wait()
+
+    def _wait(self) -> None:
+        """Until the next look, a request or a stop."""
+        deadline = monotonic() + TICK_S
+        while not self._stop.is_set() and (left_s := deadline - monotonic()) > 0:
+            if self._asked.wait(min(left_s, _STOP_S)):
+                return
 
     def _due(self, preview: Preview | None) -> bool:
         frame = preview if self.sees else None
