@@ -13,7 +13,8 @@ import pytest
 from ecgedge.paper.page import Pixels
 from ecgedge_device.source_settings import CameraSettings
 from ecgedge_device.sources import PictureWork, Reason, Source, SourceError, Triggered, open_source
-from ecgedge_device.sources.camera import CameraDevice, CameraSource, settled
+from ecgedge_device.sources.camera import CameraSource, settled
+from ecgedge_device.sources.camera_device import CameraDevice
 from ecgedge_device.sources.seeing import WIDEST_EDGE_PX, edge_width_px
 from tests.device.camera_frames import STILL, page_photo, table_frame, with_hand
 

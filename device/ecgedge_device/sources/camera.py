@@ -1,19 +1,19 @@
 """A Raspberry Pi camera through picamera2: idle or a small preview between pictures, full-size stills in focus.
 
-picamera2 comes with Raspberry Pi OS and is imported only when the camera is opened. A call that hangs, as libcamera's
-do when a cable is loose, is left to itself, and the camera counts as lost.
+A call that hangs, as libcamera's do when a cable is loose, is left to itself, and the camera counts as lost.
 """
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
-from typing import Protocol, TypeVar, cast
+from typing import TypeVar, cast
 
 import numpy as np
 
 from ecgedge.paper.page import Pixels
 from ecgedge_device.source_settings import CameraSettings
 from ecgedge_device.sources import Done, PictureWork, Reason, SourceError, Work
+from ecgedge_device.sources.camera_device import CameraDevice, open_picamera
 from ecgedge_device.sources.deadline import Stopped, within
 from ecgedge_device.sources.shutter import Preview, Shutter, picture_work
 
@@ -32,76 +32,6 @@ _CLOSE_S = 2.0
 _AF_AUTO, _AF_CONTINUOUS, _AF_START = 1, 2, 0
 _AF_DONE = (2, 3)  # focused, failed
 _AE_SEARCHING = 1
-
-
-class CameraDevice(Protocol):
-    """The calls of picamera2 that are used here."""
-
-    @property
-    def camera_properties(self) -> Mapping[str, object]:
-        """Among them PixelArraySize: width and height, px."""
-        ...
-
-    @property
-    def camera_controls(self) -> Mapping[str, object]:
-        """By name; AfMode is there where the lens can be moved."""
-        ...
-
-    def create_still_configuration(
-        self, main: dict[str, object], *, raw: dict[str, object], buffer_count: int, controls: dict[str, object]
-    ) -> object:
-        """A configuration: size and format of the main stream; the raw stream's size chooses the sensor's mode."""
-        ...
-
-    def configure(self, camera_config: object) -> object:
-        """Use it; the camera must not be running."""
-        ...
-
-    def start(self) -> None:
-        """Begin to deliver frames."""
-        ...
-
-    def set_controls(self, controls: dict[str, object]) -> None:
-        """Set these from one of the next frames on."""
-        ...
-
-    def capture_array(self, name: str) -> Pixels:
-        """The next frame of a stream."""
-        ...
-
-    def capture_metadata(self) -> Mapping[str, object]:
-        """How the next frame was taken."""
-        ...
-
-    def stop(self) -> None:
-        """Deliver no more frames."""
-        ...
-
-    def close(self) -> None:
-        """Give the camera free."""
-        ...
-
-
-def open_picamera(number: int) -> CameraDevice:
-    """The camera with this number.
-
-    Raises
-    ------
-    SourceError
-        picamera2 is not installed.
-    RuntimeError
-        There is no such camera, or another program has it.
-    """
-    try:
-        from picamera2 import Picamera2
-    except ImportError as error:
-        raise SourceError(
-            "a camera source needs picamera2; apt install python3-picamera2, and make the environment with "
-            "--system-site-packages",
-            reason=Reason.NOT_FOUND,
-        ) from error
-    camera: CameraDevice = Picamera2(number)
-    return camera
 
 
 class CameraSource:
