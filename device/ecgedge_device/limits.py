@@ -23,6 +23,12 @@ def require_range(key: str, value: float | None, *, low: float, high: float, uni
         raise RefusedValue(key, f"= {value:.9g}; it must lie from {low:g} to {high:.9g}{f' {unit}' if unit else ''}")
 
 
+def require_finite(key: str, value: float) -> None:
+    """Refuse NaN and infinity."""
+    if not math.isfinite(value):
+        raise RefusedValue(key, f"= {value:g}; it must be a number")
+
+
 def require_name(key: str, value: str) -> None:
     """Refuse a name that could not stand in a topic, a file name or an address."""
     if not _NAME.fullmatch(value):

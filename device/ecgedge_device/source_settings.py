@@ -6,12 +6,25 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from ecgedge_device.limits import RefusedValue, require_name, require_range
+from ecgedge_device.limits import RefusedValue, require_finite, require_name, require_range
 
 Speed = Literal["real", "full"]
 After = Literal["move", "delete", "leave"]
 Trigger = Literal["seeing", "command", "gpio"]
 Protocol = Literal["text", "framed"]
+
+
+MOST_FRAMED_LEADS = 15
+"""In a binary frame."""
+
+
+def _require_columns(leads: tuple[str, ...], mv_per_unit: float, zero: float) -> None:
+    if not leads:
+        raise RefusedValue("leads", '= []; it must name each column, such as ["II"]')
+    require_finite("mv_per_unit", mv_per_unit)
+    require_finite("zero", zero)
+    if mv_per_unit == 0:
+        raise RefusedValue("mv_per_unit", "= 0; it must be what one unit is worth in mV")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +109,7 @@ class StdinSettings:
         require_name("name", self.name)
         require_range("fs_hz", self.fs_hz, low=1, high=100_000, unit="Hz")
         require_range("chunk_s", self.chunk_s, low=0.02, high=60, unit="s")
+        _require_columns(self.leads, self.mv_per_unit, self.zero)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +143,9 @@ class SerialSettings:
         require_range("fs_hz", self.fs_hz, low=1, high=100_000, unit="Hz")
         require_range("chunk_s", self.chunk_s, low=0.02, high=60, unit="s")
         require_range("silence_s", self.silence_s, low=0.5, high=60, unit="s")
-        if not self.leads:
-            raise RefusedValue("leads", '= []; it must name each column, such as ["II"]')
+        _require_columns(self.leads, self.mv_per_unit, self.zero)
+        if self.protocol == "framed" and len(self.leads) > MOST_FRAMED_LEADS:
+            raise RefusedValue("leads", f"names {len(self.leads)}; a frame holds at most {MOST_FRAMED_LEADS}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
