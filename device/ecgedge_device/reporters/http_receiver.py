@@ -58,7 +58,7 @@ class HttpReceiver:
     """
 
     def __init__(self, url: str, *, timeout_s: float, ca_file: Path | None) -> None:
-        self._host, self._port, self._target = _parts_of(url)
+        self._host, self._port, self._path, self._query = _parts_of(url)
         self._timeout_s = timeout_s
         self._tls = _tls_of(ca_file) if url.startswith("https:") else None
         self._connection: http.client.HTTPConnection | None = None
@@ -109,7 +109,8 @@ class HttpReceiver:
         """
         if (left_s := self._not_before_s - monotonic()) > 0:
             raise ReportError(f"{self}: asks for a pause, {left_s:.0f} s of it are left; it is sent again after that")
-        answer = self._ask(method, self._target + path, body, {"User-Agent": f"ecgedge/{__version__}", **headers})
+        target = (self._path.rstrip("/") + path if path else self._path) + self._query
+        answer = self._ask(method, target, body, {"User-Agent": f"ecgedge/{__version__}", **headers})
         if 200 <= answer.status < 300:
             return
         words = _one_line(explain(answer.body)) or answer.reason
@@ -195,8 +196,8 @@ def _cut(connection: http.client.HTTPConnection, late: threading.Event) -> None:
             return  # it is closed by now
 
 
-def _parts_of(url: str) -> tuple[str, int, str]:
-    """Host, port, and path with query."""
+def _parts_of(url: str) -> tuple[str, int, str, str]:
+    """Host, port, path, and query with its question mark."""
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -204,7 +205,7 @@ def _parts_of(url: str) -> tuple[str, int, str]:
         raise ReportError(f"url {url!r}: no address; mend it in [[report]]") from None
     if not parts.hostname or parts.username is not None or any(letter <= " " or letter > "~" for letter in url):
         raise ReportError("url in [[report]]: it must name a host, no user and no password, in ASCII without spaces")
-    return parts.hostname, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return parts.hostname, port, parts.path or "/", f"?{parts.query}" if parts.query else ""
 
 
 def _tls_of(ca_file: Path | None) -> ssl.SSLContext:
