@@ -1,6 +1,7 @@
 """Results to a real mosquitto that is killed, frozen and started again: none lost, none twice, in order."""
 
 import itertools
+import math
 import os
 import random
 import subprocess
@@ -246,6 +247,7 @@ def test_the_state_is_retained_and_told_on_a_change(broker: Broker) -> None:
     health = Health()
     health.source("ward", kind="serial", state="running")
     health.fact("free_bytes", 10)
+    health.fact("temperature_c", [math.nan])
     found = broker.subscribe("ecgedge/pi/state")
     reporter = reporter_to(broker, health)
     found.wait("ecgedge/pi/state")
@@ -254,7 +256,11 @@ def test_the_state_is_retained_and_told_on_a_change(broker: Broker) -> None:
     kept = broker.retained("ecgedge/pi/#", 2)
     assert kept["ecgedge/pi/status"] == b"online" and b"unplugged" in kept["ecgedge/pi/state"]
     entry = state_entries(found)[-1]
-    assert entry["facts"] == {"free_bytes": 10} and entry["notice"] == NOTICE and entry["idle_s"] >= 0
+    assert (
+        entry["facts"] == {"free_bytes": 10, "temperature_c": [None]}
+        and entry["notice"] == NOTICE
+        and entry["idle_s"] >= 0
+    )
     broker.restart()
     before = len(state_entries(found))
     wait_for(lambda: len(state_entries(found)) > before, "the state after the broker came back, without any result")
@@ -349,3 +355,21 @@ def test_a_batch_that_takes_longer_than_its_time_goes_on_where_it_stopped(broker
     wait_for(taken, "all of them")
     link.close("offline")
     assert failures and [int(heard.payload) for heard in found.wait("many", 500)] == list(range(500))
+
+
+def test_a_state_that_cannot_be_told_is_no_secret(broker: Broker) -> None:
+    health = Health()
+    reporter = reporter_to(broker, health)
+    reporter.send(batch(0, 2))
+    health.fact("folder", Path("/"))  # type: ignore[arg-type]  # a fault of the program
+
+    def told() -> bool:
+        health.source("ward", kind="serial", state="running", trouble=str(monotonic()))
+        try:
+            reporter.send(batch(0, 2))
+        except ReportError as error:
+            return "the state cannot be told" in str(error) and "JSON" in str(error)
+        return False
+
+    wait_for(told, "the fault to be told")
+    reporter.close()

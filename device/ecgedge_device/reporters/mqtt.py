@@ -7,6 +7,7 @@ TOPIC/DEVICE/SOURCE/last/KIND     JSON, retained: the newest result; for alarms 
 """
 
 import json
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from time import monotonic
@@ -17,6 +18,7 @@ from ecgedge.manifest import Json
 from ecgedge_device.health import Health
 from ecgedge_device.migrations import utc_now
 from ecgedge_device.report_settings import MqttSettings
+from ecgedge_device.reporters import ReportError
 from ecgedge_device.reporters.home_assistant import BIRTH, announcements
 from ecgedge_device.reporters.last_values import LATE_S, LastValues, age_s
 from ecgedge_device.reporters.mqtt_link import Link, Message
@@ -47,6 +49,7 @@ class MqttReporter:
         self._base = f"{settings.topic}/{device}"
         self._birth_topic = f"{settings.discovery_prefix}/status"
         self._last, self._born = LastValues(), False
+        self._fault: Exception | None = None
         self._hearing = threading.Lock()
         self._stop, self._wake = threading.Event(), threading.Event()
         births = [self._birth_topic] if settings.discovery else []
@@ -68,6 +71,8 @@ class MqttReporter:
         ReportError
             They are not, or not all; send the same again.
         """
+        if self._fault is not None:
+            raise ReportError(f"{self._link}: the state cannot be told ({self._fault}); start the agent again")
         if not results:
             return
         messages = [Message(result.id, self._topic(result, result.kind), self._payload(result)) for result in results]
@@ -99,6 +104,12 @@ class MqttReporter:
     # The thread of the state.
 
     def _tell_state(self) -> None:
+        try:
+            self._tell_state_until_closed()
+        except Exception as error:  # told by `send`: a thread has no caller, and "online" would not be true
+            self._fault = error
+
+    def _tell_state_until_closed(self) -> None:
         session, shown, next_s = 0, "", 0.0
         announced: Mapping[str, str] = {}
         while not self._stop.is_set():
@@ -142,7 +153,7 @@ class MqttReporter:
                 "device": self._device,
                 "version": __version__,
                 "idle_s": round(self._health.idle_s, 1),
-                **state,
+                **{part: _finite(entries) for part, entries in state.items()},
                 "notice": NOTICE,
             }
         )
@@ -150,6 +161,15 @@ class MqttReporter:
 
 def _json(entry: Mapping[str, Json]) -> str:
     return json.dumps(entry, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Json) -> Json:
+    """A figure that nobody knows as null: JSON has no NaN."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _parts(state: Mapping[str, Json], part: str) -> dict[str, dict[str, Json]]:
