@@ -1,21 +1,22 @@
 """Work to durable results: what every source's loop does with a picture, a recording or a live stream."""
 
+from collections.abc import Sequence
 from uuid import UUID, uuid5
 
 import numpy as np
 
-from ecgedge.errors import InputError, StoreError
+from ecgedge.bundle import Bundle
+from ecgedge.errors import EcgedgeError, InputError, StoreError
 from ecgedge.manifest import Json
-from ecgedge.preprocess import pipeline_of
 from ecgedge.quality import find_faults
-from ecgedge.records import Recording, SignalChunk
+from ecgedge.records import Beat, Recording, SignalChunk
 from ecgedge_device.alarms import page_alarm
 from ecgedge_device.desk import Desk, Outcome
 from ecgedge_device.heart import Pulse, heart_figures
 from ecgedge_device.live import Event
 from ecgedge_device.log import log
 from ecgedge_device.page_judge import STAGES, refusal
-from ecgedge_device.results import Finding
+from ecgedge_device.results import Finding, Run
 from ecgedge_device.room import with_room
 from ecgedge_device.runs import bundle_id, choose_run
 from ecgedge_device.signal_judge import Judged, SignalJudge
@@ -28,6 +29,7 @@ _GAP_S = 2.0
 """Of nothing measured, where a live stream goes on after a restart."""
 _MOST_ATTEMPTS = 2
 """A picture during which the agent died so often is refused: it must not stop those behind it."""
+_SPACE = UUID("0d2f2d0c-61a5-4a77-8f0e-8b9b5a0a3c54")  # of ids of refused recordings
 
 
 class Judging:
@@ -36,10 +38,12 @@ class Judging:
     Parameters
     ----------
     source : its name
+    lasting : whether it brings one thing after another, so that none may hold up the next
     """
 
-    def __init__(self, desk: Desk, store: Store, source: str) -> None:
-        self._desk, self._store, self._source = desk, store, source
+    def __init__(self, desk: Desk, store: Store, source: str, *, lasting: bool) -> None:
+        self._desk, self._store, self._source, self._lasting = desk, store, source, lasting
+        self._unfit: Bundle | None = None  # in use, but not for this stream
 
     def judge(self, work: Work) -> Done | None:
         """Judge one piece of work, and return when its result is durable; None where the agent was stopped before.
@@ -65,12 +69,13 @@ class Judging:
             return None
         if attempts > _MOST_ATTEMPTS:
             reason = f"{work.name}: the agent ended {attempts - 1} times while it judged this picture; look at the log"
-            finding = refusal(work, self._source, reason, bundle="")
+            finding: Finding | None = refusal(work, self._source, reason, bundle="")
         else:
             finding = self._judged_page(work)
-        return self._keep_page(finding)
+        return None if finding is None else self._keep_page(finding)
 
-    def _judged_page(self, work: PictureWork) -> Finding:
+    def _judged_page(self, work: PictureWork) -> Finding | None:
+        """What a picture came to; None where the agent was stopped before there was space for its files."""
         number = iter(range(1, len(STAGES) + 1))
 
         def tell(stage: str) -> None:
@@ -80,15 +85,12 @@ class Judging:
 
         judge = self._desk.page_judge()
         try:
-            return with_room(self._desk, self._store, lambda: judge.judge(work, source=self._source, tell=tell)) or (
-                refusal(work, self._source, "stopped", bundle="")
-            )
-        except (StoreError, InputError):
+            return with_room(self._desk, self._store, lambda: judge.judge(work, source=self._source, tell=tell))
+        except StoreError:
             raise
         except Exception as error:  # a fault of ours must cost one picture, not all behind it
             log.exception("picture failed", extra={"source": self._source, "id": work.id})
-            reason = f"{work.name}: internal error ({type(error).__name__}); look at the log, and report it"
-            return refusal(work, self._source, reason, bundle=judge.bundle)
+            return refusal(work, self._source, f"{work.name}: {_fault(error)}", bundle=judge.bundle)
 
     def _keep_page(self, finding: Finding) -> Done | None:
         findings = [finding, *self._alarms_of(finding)]
@@ -111,22 +113,46 @@ class Judging:
     def _unreadable(self, work: UnreadableWork) -> Done | None:
         if self._store.result(work.id) is not None:
             return Done("known")
-        content: dict[str, Json] = {"recording": work.name, "bundle": "", "refused": True, "reason": work.reason}
-        finding = Finding(work.id, "recording", self._source, work.taken_utc, content)
+        return self._refused(work.id, work.name, work.taken_utc, work.reason)
+
+    def _refused(self, uid: str, name: str, time_utc: str, reason: str) -> Done | None:
+        """Store that a recording cannot be judged."""
+        content: dict[str, Json] = {"recording": name, "bundle": "", "refused": True, "reason": reason}
+        finding = Finding(uid, "recording", self._source, time_utc, content)
         results = with_room(self._desk, self._store, lambda: self._store.add([finding]))
         if results is None:
             return None
         self._desk.health.count(self._source, refused=1)
         self._desk.tell(results)
-        return Done("refused", work.reason)
+        return Done("refused", reason)
 
     def _signal(self, work: SignalWork) -> Done | None:
-        judge, notice = self._begin(work)
+        if work.live or not self._lasting:
+            return self._judged_signal(work)
+        try:
+            return self._judged_signal(work)
+        except InputError as error:
+            reason = " ".join(str(error).split())
+        except EcgedgeError:
+            raise
+        except Exception as error:  # one recording of many must not hold up those behind it
+            log.exception("recording failed", extra={"source": self._source})
+            reason = f"{work.stream.recording}: {_fault(error)}"
+        return self._refused(str(uuid5(_SPACE, work.stream.address)), work.stream.recording, "", reason)
+
+    def _judged_signal(self, work: SignalWork) -> Done | None:
+        begun = self._begin(work)
+        if begun is None:
+            return None
+        judge, notice = begun
         if judge.run.finished_utc:
             self._note(work, judge, notice)
             return Done("known")
         for chunk in work if work.live else self._desk.watch(work):
-            judge = self._swapped(work, judge)
+            swapped = self._swapped(judge, work)
+            if swapped is None:
+                break
+            judge = swapped
             if not self._keep(judge, judge.judge(chunk), chunk):
                 break
         ended = not self._desk.stop.is_set() and not work.live
@@ -135,18 +161,36 @@ class Judging:
         self._note(work, judge, notice)
         return Done("judged") if ended else None
 
-    def _begin(self, work: SignalWork) -> tuple[SignalJudge, str]:
+    def _begin(self, work: SignalWork) -> tuple[SignalJudge, str] | None:
+        """The judge of a run that goes on or begins; None where the agent was stopped before there was space for it."""
         bundle = self._desk.shelf.active("beat")
         again = self._desk.again and not work.live
-        run, notice = choose_run(self._store, work, bundle_id(bundle), again=again)
-        engine = TimedEngine(self._desk.make_engine(bundle, work.stream, self._desk.settings.agent.threads))
-        judge = SignalJudge(run, engine, self._desk.settings.alarms, self._desk.kept_files, bundle=bundle)
-        if run.next_sample and not run.finished_utc:
+        chosen = with_room(
+            self._desk, self._store, lambda: choose_run(self._store, work, bundle_id(bundle), again=again)
+        )
+        if chosen is None:
+            return None
+        run, notice = chosen
+        judge = self._judge_of(run, bundle)
+        if run.finished_utc or not run.next_sample:
+            return judge, notice
+        try:
             judge.restore(run.state)
-            work.seek(run.next_sample)
-            if work.live:
-                self._bridge(work, judge)
+        except StoreError as error:
+            if not (work.live or self._lasting):
+                raise
+            log.warning("saved state cannot be taken up, a new run begins", extra={"source": self._source})
+            fresh = with_room(self._desk, self._store, lambda: self._store.begin(work.stream, bundle_id(bundle)))
+            return None if fresh is None else (self._judge_of(fresh, bundle), str(error))
+        work.seek(run.next_sample)
+        if work.live:
+            self._bridge(work, judge)
         return judge, notice
+
+    def _judge_of(self, run: Run, bundle: Bundle) -> SignalJudge:
+        desk = self._desk
+        engine = TimedEngine(desk.make_engine(bundle, run.stream, desk.settings.agent.threads))
+        return SignalJudge(run, engine, desk.settings.alarms, desk.kept_files, bundle=bundle)
 
     def _bridge(self, work: SignalWork, judge: SignalJudge) -> None:
         """A live stream goes on: what was missed stands as a gap."""
@@ -156,19 +200,42 @@ class Judging:
         self._keep(judge, judge.judge(chunk), chunk)
         work.seek(chunk.start + n)
 
-    def _swapped(self, work: SignalWork, judge: SignalJudge) -> SignalJudge:
-        """The judge, or a new one where another bundle has been put to use."""
+    def _swapped(self, judge: SignalJudge, work: SignalWork) -> SignalJudge | None:
+        """The judge, or a new one where another bundle has been put to use; None where the agent was stopped."""
         if not self._desk.shelf.changed("beat", judge.bundle):
             return judge
-        state, at = judge.state(), judge.judged
-        self._finish(work, judge)
         bundle = self._desk.shelf.active("beat")
-        run = self._store.begin(work.stream, bundle_id(bundle), at=at)
-        engine = TimedEngine(self._desk.make_engine(bundle, work.stream, self._desk.settings.agent.threads))
-        new = SignalJudge(run, engine, self._desk.settings.alarms, self._desk.kept_files, bundle=bundle)
-        if pipeline_of(bundle.manifest) == pipeline_of(judge.bundle.manifest):
-            new.restore(state)  # the patient is known already
-        log.info("bundle changed", extra={"source": self._source, "bundle": f"{run.bundle.name} {run.bundle.version}"})
+        if bundle in (judge.bundle, self._unfit):
+            return judge
+        try:
+            new = self._judge_of(judge.run, bundle)
+        except InputError as error:  # it needs another lead, say: the one that judges goes on
+            self._unfit = bundle
+            log.error("bundle does not fit", extra={"source": self._source, "reason": str(error)})
+            return judge
+        last = Judged((), (), (), b"") if new.knows_as(judge) else judge.settle()
+        new.take_over(judge)
+        findings = [*last.findings, judge.summary(self._figures(work, judge, last.beats))]
+        handed = with_room(
+            self._desk,
+            self._store,
+            lambda: self._store.hand_over(
+                judge.run,
+                bundle_id(bundle),
+                last.beats,
+                at=judge.judged,
+                state=new.state(),
+                times_utc=last.times_utc,
+                findings=findings,
+            ),
+        )
+        if handed is None:
+            return None
+        new.run, results = handed
+        self._desk.health.count(self._source, judged=len(last.beats))
+        self._desk.tell(results)
+        name = f"{new.run.bundle.name} {new.run.bundle.version}"
+        log.info("bundle changed", extra={"source": self._source, "bundle": name})
         return new
 
     def _keep(self, judge: SignalJudge, judged: Judged, chunk: SignalChunk) -> bool:
@@ -205,12 +272,7 @@ class Judging:
 
     def _finish(self, work: SignalWork, judge: SignalJudge) -> None:
         judged = judge.finish()
-        content: dict[str, Json] = {"seconds": round(judge.judged / work.stream.fs_hz, 2)}
-        if work.recording is not None:  # of a live stream the minutes tell
-            beats = [*self._store.beats(judge.run), *judged.beats]
-            content |= heart_figures([Pulse(beat.time_s, beat.label, beat.rr_ms) for beat in beats])
-            content["faults"] = _faults(work.recording, judge.engine.lead)
-        findings = [*judged.findings, judge.summary(content)]
+        findings = [*judged.findings, judge.summary(self._figures(work, judge, judged.beats))]
         results = with_room(
             self._desk,
             self._store,
@@ -220,10 +282,27 @@ class Judging:
             self._desk.health.count(self._source, judged=len(judged.beats))
             self._desk.tell(results)
 
+    def _figures(self, work: SignalWork, judge: SignalJudge, last: Sequence[Beat]) -> dict[str, Json]:
+        """What is told of a run at its end; of a live stream the minutes tell the rest."""
+        content: dict[str, Json] = {"seconds": round(judge.judged / judge.run.stream.fs_hz, 2)}
+        if work.recording is not None:
+            beats = [*self._store.beats(judge.run), *last]
+            content |= heart_figures([Pulse(beat.time_s, beat.label, beat.rr_ms) for beat in beats])
+            content["faults"] = _faults(work.recording, judge.engine.lead)
+        return content
+
     def _note(self, work: SignalWork, judge: SignalJudge, notice: str) -> None:
+        """Keep what came of it for whoever started the agent; of a source without end only the log says it."""
         run, engine = self._store.run(judge.run.number), judge.engine
-        outcome = Outcome(run, notice, judge.bundle, work.recording, engine.lead, engine.latency())
-        self._desk.outcomes.append(outcome)
+        if not self._lasting:
+            outcome = Outcome(run, notice, judge.bundle, work.recording, engine.lead, engine.latency())
+            self._desk.outcomes.append(outcome)
+        elif run.finished_utc:
+            log.info("recording judged", extra={"source": self._source, "run": run.uid})
+
+
+def _fault(error: Exception) -> str:
+    return f"internal error ({type(error).__name__}); look at the log, and report it"
 
 
 def _faults(recording: Recording, lead: str) -> list[Json]:

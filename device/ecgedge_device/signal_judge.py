@@ -4,7 +4,7 @@ import io
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
 import numpy as np
@@ -17,9 +17,11 @@ from ecgedge.records import Beat, FloatArray, Recording, SignalChunk
 from ecgedge_device.alarms import Alarm, Alarms
 from ecgedge_device.clock import StreamClock
 from ecgedge_device.files import FileKeeper
+from ecgedge_device.log import log
 from ecgedge_device.minutes import Minutes
 from ecgedge_device.results import Finding, Kind, Run
 from ecgedge_device.settings import AlarmSettings
+from ecgedge_device.store_errors import StoreFull
 from ecgedge_device.timed_engine import TimedEngine
 
 RING_S = 30.0
@@ -54,6 +56,8 @@ class SignalJudge:
         self._minutes, self._alarms, self._clock = Minutes(fs_hz), Alarms(alarms), StreamClock(fs_hz)
         self._ring = np.zeros(0, np.float32)
         self._column = run.stream.leads.index(engine.lead)
+        self._first = 0
+        """Sample at which the engine began; another one than 0 where it took over from another bundle's."""
         self.judged = run.next_sample
         """Samples judged so far."""
 
@@ -64,11 +68,42 @@ class SignalJudge:
         self._keep_at_hand(lead_mv)
         self._minutes.measure(lead_mv, chunk.start)
         self.judged = chunk.start + len(lead_mv)
-        return self._drawn(self.engine.judge(chunk), until_s=self.judged / self.run.stream.fs_hz)
+        beats = self.engine.judge(SignalChunk(chunk.signal, chunk.start - self._first))
+        return self._drawn(self._placed(beats), until_s=self.judged / self.run.stream.fs_hz)
 
     def finish(self) -> Judged:
         """Judge what is still open at the end of a recording."""
-        return self._drawn(self.engine.finish(), until_s=math.inf)
+        return self._drawn(self._placed(self.engine.finish()), until_s=math.inf)
+
+    def settle(self) -> Judged:
+        """Judge what is still open, where another bundle goes on: minutes and alarms stay open."""
+        return self._drawn(self._placed(self.engine.finish()), until_s=self.judged / self.run.stream.fs_hz)
+
+    def take_over(self, old: "SignalJudge") -> None:
+        """Go on where another bundle's judge stands.
+
+        Minutes, alarms and time go on. So does what the engine knows of the patient, where both bundles see the signal
+        alike; else `old` must have been settled, and the engine begins anew.
+        """
+        head, _, engine = old.state().partition(b"\n")
+        self._restore_head(head)
+        self.judged = old.judged
+        if self.knows_as(old):
+            self._first = old._first
+            self.engine.restore(engine)
+        else:
+            self._first = old.judged
+
+    def knows_as(self, other: "SignalJudge") -> bool:
+        """Whether both bundles prepare the signal alike, so that one can go on with the other's state."""
+        return self.bundle.manifest.preprocessing == other.bundle.manifest.preprocessing
+
+    def _placed(self, beats: Sequence[Beat]) -> Sequence[Beat]:
+        """Beats as the stream numbers them."""
+        first, fs_hz = self._first, self.run.stream.fs_hz
+        if not first:
+            return beats
+        return [replace(beat, sample=beat.sample + first, time_s=(beat.sample + first) / fs_hz) for beat in beats]
 
     def lead_mv(self, chunk: SignalChunk) -> FloatArray:
         """The judged lead of a chunk."""
@@ -115,7 +150,11 @@ class SignalJudge:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, mv=part, fs_hz=fs_hz, start_s=begin_s, lead=self.engine.lead)
         content = buffer.getvalue()
-        return {"snippet": self._keeper.keep("snippet", uid, content)}, len(content)
+        try:
+            return {"snippet": self._keeper.keep("snippet", uid, content)}, len(content)
+        except StoreFull as full:  # an alarm is told all the same
+            log.warning("no space for a snippet", extra={"source": self.run.stream.source, "reason": str(full)})
+            return {}, 0
 
     def _finding(
         self,
@@ -139,14 +178,11 @@ class SignalJudge:
     def state(self) -> bytes:
         """All that a restart needs."""
         drawn = {"minutes": self._minutes.state(), "alarms": self._alarms.state(), "clock": self._clock.state()}
-        return json.dumps(drawn, allow_nan=False).encode() + b"\n" + self.engine.state()
+        head = json.dumps({"first": self._first, **drawn}, allow_nan=False)
+        return head.encode() + b"\n" + self.engine.state()
 
-    def restore(self, state: bytes, *, heart_only: bool = False) -> None:
+    def restore(self, state: bytes) -> None:
         """Take up a saved state.
-
-        Parameters
-        ----------
-        heart_only : the engine's alone: another bundle goes on with what is known of the patient
 
         Raises
         ------
@@ -157,14 +193,17 @@ class SignalJudge:
             self.engine.restore(state)
             return
         head, _, engine = state.partition(b"\n")
+        self._restore_head(head)
+        self.engine.restore(engine)
+
+    def _restore_head(self, head: bytes) -> None:
         try:
             drawn = json.loads(head)
-            if not heart_only:
-                self._minutes.restore(drawn["minutes"])
-                self._alarms.restore(drawn["alarms"])
-                self._clock.restore(drawn["clock"])
+            self._first = int(drawn["first"])
+            self._minutes.restore(drawn["minutes"])
+            self._alarms.restore(drawn["alarms"])
+            self._clock.restore(drawn["clock"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(
                 f"saved state of {self.run.stream.recording} cannot be taken up ({error!r}); use --again"
             ) from None
-        self.engine.restore(engine)

@@ -106,12 +106,16 @@ class Store:
 
     def begin(self, stream: Stream, bundle: BundleId, *, at: int = 0) -> Run:
         """Start a run at sample `at`."""
-        values = (str(uuid4()), *run_row(stream, bundle), utc_now(), at)
         with refused(self.path), transaction(self.connection):
-            insert = f"INSERT INTO runs ({RUN_COLUMNS}, next_sample) VALUES ({', '.join('?' * len(values))})"
-            number = self.connection.execute(insert, values).lastrowid
-        assert number is not None
+            number = self._begin(stream, bundle, at, b"")
         return self.run(number)
+
+    def _begin(self, stream: Stream, bundle: BundleId, at: int, state: bytes) -> int:
+        values = (str(uuid4()), *run_row(stream, bundle), utc_now(), at, state)
+        insert = f"INSERT INTO runs ({RUN_COLUMNS}, next_sample, state) VALUES ({', '.join('?' * len(values))})"
+        number = self.connection.execute(insert, values).lastrowid
+        assert number is not None
+        return number
 
     def append(
         self,
@@ -156,6 +160,36 @@ class Store:
             self._move(run, close, (utc_now(), run.number))
             self._insert_beats(run, beats, times_utc)
             return self._insert(findings, run=run.number)
+
+    def hand_over(
+        self,
+        run: Run,
+        bundle: BundleId,
+        beats: Sequence[Beat],
+        *,
+        at: int,
+        state: bytes,
+        times_utc: Sequence[str] = (),
+        findings: Sequence[Finding] = (),
+    ) -> tuple[Run, list[Result]]:
+        """Close a run and begin the one by which another bundle goes on with its stream, or do neither.
+
+        Parameters
+        ----------
+        beats, findings : the last ones of the old run
+        at, state : where the new run begins, and of its judge
+
+        Returns
+        -------
+        The new run, and the findings as results.
+        """
+        close = "UPDATE runs SET finished_utc = ?, state = x'' WHERE number = ? AND finished_utc = ''"
+        with refused(self.path), transaction(self.connection):
+            self._move(run, close, (utc_now(), run.number))
+            self._insert_beats(run, beats, times_utc)
+            results = self._insert(findings, run=run.number)
+            number = self._begin(run.stream, bundle, at, state)
+        return self.run(number), results
 
     def add(self, findings: Sequence[Finding]) -> list[Result]:
         """Keep findings that belong to no run; one whose id is there already is left as it is, and not returned."""

@@ -31,7 +31,7 @@ class Worker(threading.Thread):
         name, desk = self._source_name, self._desk
         try:
             with Store(desk.settings.agent.store) as store:
-                judging = Judging(desk, store, name)
+                judging = Judging(desk, store, name, lasting=self._lasting)
                 while not desk.stop.is_set() and not self._exhausted(judging):
                     self._rest()
         except Exception as error:  # the store, or a fault of ours: nothing can be kept any more

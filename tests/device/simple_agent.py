@@ -14,7 +14,7 @@ import numpy as np
 
 from ecgedge.bundle import Bundle, write_bundle
 from ecgedge.cli import run_command
-from ecgedge.manifest import Manifest
+from ecgedge.manifest import Json, Manifest
 from ecgedge.records import Beat, Recording, SignalChunk
 from ecgedge_device.agent import Agent, Served
 from ecgedge_device.results import Stream
@@ -66,7 +66,7 @@ def maker(pause_s: float = 0.0) -> Callable[[Bundle, Stream, int], SimpleEngine]
     return lambda _bundle, stream, _threads: SimpleEngine(stream, pause_s=pause_s)
 
 
-def make_bundle(path: Path, *, version: str = "1.0.0") -> Path:
+def make_bundle(path: Path, *, version: str = "1.0.0", preprocessing: tuple[dict[str, Json], ...] = ()) -> Path:
     """A bundle whose model part nobody runs."""
     manifest = Manifest(
         name="simple",
@@ -77,7 +77,7 @@ def make_bundle(path: Path, *, version: str = "1.0.0") -> Path:
         label_source="tests",
         inputs=(),
         outputs=(),
-        preprocessing=(),
+        preprocessing=preprocessing,
         decision={},
         figures=(),
         training={},

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -239,9 +240,8 @@ def test_a_report_that_can_be_opened_later_gets_everything(tmp_path: Path, undis
 
 
 def reporter_state(agent: Agent) -> object:
-    reporters = agent.health.snapshot()["reporters"]
-    assert isinstance(reporters, dict) and isinstance(one := reporters["json-lines"], dict)
-    return one["state"]
+    reporters = cast(dict[str, dict[str, object]], agent.health.snapshot()["reporters"])
+    return reporters["json-lines"]["state"]
 
 
 def wait_until(done: Callable[[], bool], *, seconds: float = 30.0) -> None:
