@@ -9,7 +9,8 @@ from ecgedge_device.sources import LiveChunk
 
 _JUMP_S = 0.5
 """A smaller difference between counted and measured time is drift, and is followed without a new anchor."""
-_ANCHORS = 4
+_ANCHORS = 64
+"""Jumps that are remembered: far more than come while a beat or a minute is still open."""
 
 
 class StreamClock:

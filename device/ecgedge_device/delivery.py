@@ -10,7 +10,7 @@ from types import TracebackType
 from ecgedge.errors import EcgedgeError
 from ecgedge_device.health import Health
 from ecgedge_device.log import log
-from ecgedge_device.reporters import Refused, Reporter
+from ecgedge_device.reporters import Refused, Reporter, ReportError
 from ecgedge_device.results import Result
 from ecgedge_device.store import Store
 
@@ -70,16 +70,33 @@ class Delivery:
         self._news.set()
 
     def _work(self) -> None:
+        failures = 0
+        while True:
+            try:
+                with Store(self._path) as store:
+                    self._deliver_until_closed(store)
+                    return
+            except Exception as error:  # a fault of ours, or the disk: months of results must not wait for a restart
+                log.exception("report failed", extra={"reporter": self.name, "reason": type(error).__name__})
+                self.trouble = error
+                self._health.reporter(self.name, state="failing", trouble=repr(error))
+            finally:
+                self._close()
+            failures += 1
+            if self._rest(failures):
+                return
+
+    def _close(self) -> None:
         try:
-            with Store(self._path) as store:
-                self._deliver_until_closed(store)
-        except Exception as error:  # shown by whoever started the thread: a thread has no caller to tell
-            self.trouble = error
-            self._health.reporter(self.name, state="failing", trouble=repr(error))
-            log.exception("report ended", extra={"reporter": self.name})
-        finally:
             if self._reporter is not None:
                 self._reporter.close()
+        except Exception as error:
+            log.warning("report cannot be closed", extra={"reporter": self.name, "reason": type(error).__name__})
+        self._reporter = None
+
+    def _rest(self, failures: int) -> bool:
+        """Longer after each failure, and not all devices at once; whether it is over."""
+        return self._closing.wait(min(2.0 ** (failures - 1), _LONGEST_PAUSE_S) * random.uniform(0.5, 1.0))
 
     def _deliver_until_closed(self, store: Store) -> None:
         failures = 0
@@ -90,8 +107,7 @@ class Delivery:
                 self._news.wait(_REST_S)
             else:
                 failures += 1
-                pause_s = min(2.0 ** (failures - 1), _LONGEST_PAUSE_S)
-                self._closing.wait(pause_s * random.uniform(0.5, 1.0))  # not all devices at once
+                self._rest(failures)
         self._try(store)
 
     def _try(self, store: Store) -> bool:
@@ -101,8 +117,8 @@ class Delivery:
             if str(error) != str(self.trouble):
                 log.warning("report fails", extra={"reporter": self.name, "reason": str(error)})
             self.trouble = error
-            waiting = store.count_unsent(self.name, self._kinds)
-            self._health.reporter(self.name, state="failing", trouble=str(error), waiting=waiting)
+            self._health.reporter(self.name, state="failing", trouble=str(error))
+            self._health.reporter(self.name, waiting=store.count_unsent(self.name, self._kinds))
             return False
         if self.trouble is not None:
             log.info("report works again", extra={"reporter": self.name})
@@ -120,7 +136,9 @@ class Delivery:
         try:
             reporter.send(results)
         except Refused as refused:
-            at = next((index for index, result in enumerate(results) if result.id == refused.id), 0)
+            at = next((index for index, result in enumerate(results) if result.id == refused.id), None)
+            if at is None:
+                raise ReportError(f"{self.name}: refused {refused.id}, which it was not sent") from refused
             if at:
                 store.mark_sent(self.name, results[at - 1])
             store.give_up(self.name, results[at], str(refused))

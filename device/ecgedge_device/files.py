@@ -1,8 +1,10 @@
 """Pictures and snippets as files beside the store: whole or not there, found again by the result that names them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
+from time import time
 
 from ecgedge_device.migrations import utc_now
 from ecgedge_device.store_errors import refused
@@ -40,7 +42,25 @@ class FileKeeper:
         """Path below the folder and size of every file of a result."""
         for role in ROLES:
             for path in sorted((self.folder / f"{role}s").glob("*/*")):
-                yield str(path.relative_to(self.folder)), path.stat().st_size
+                with suppress(FileNotFoundError):  # removed meanwhile
+                    yield str(path.relative_to(self.folder)), path.stat().st_size
+
+    def sweep(self, known: Collection[str], *, older_s: float = 3600.0) -> int:
+        """Delete what a crash left behind, and return how many files that were.
+
+        Parameters
+        ----------
+        known : paths below the folder that results name
+        older_s : younger files stay: their result is just being stored
+        """
+        swept = 0
+        for name, _ in self.kept():
+            path = self.folder / name
+            with suppress(FileNotFoundError):
+                if name not in known and time() - path.stat().st_mtime > older_s:
+                    path.unlink()
+                    swept += 1
+        return swept
 
     def remove(self, name: str) -> int:
         """Delete a file, and return how many bytes that freed; 0 where it was gone."""

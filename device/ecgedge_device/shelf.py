@@ -3,6 +3,7 @@
 A signature is to be checked in `install`, between reading and self-test, once bundles have one.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from ecgedge_device.files import sync_folder, write_durably
 from ecgedge_device.settings import AgentSettings
 
 Task = Literal["beat", "page"]
+_NAME = re.compile(r"\w[\w.+-]{0,99}", re.ASCII)
 TASKS: tuple[Task, ...] = ("beat", "page")
 
 
@@ -69,7 +71,7 @@ class Shelf:
         return known is None or known[1] is not since or known[0] != self._chosen(task)
 
     def listed(self) -> list[Shelved]:
-        """All bundles, shipped and installed."""
+        """All bundles that can be used, shipped and installed."""
         found = []
         for path in [*shipped_bundles().values(), *sorted(self._folder.glob("*.tflite"))]:
             manifest = read_bundle(path).manifest
@@ -104,6 +106,8 @@ class Shelf:
         if failed:
             raise BundleError(f"{file}: self-test failed in {', '.join(failed)}; it is not installed")
         name = f"{bundle.manifest.name}-{bundle.manifest.version}"
+        if not _NAME.fullmatch(name):
+            raise BundleError(f"{file}: name and version are {name!r}; letters, digits and ._+- make a file name")
         target = self._folder / f"{name}.tflite"
         content = file.read_bytes()
         if target.exists() and target.read_bytes() != content:

@@ -1,6 +1,7 @@
 """What the agent asks of an engine, and how long an engine takes per beat."""
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol
@@ -8,6 +9,10 @@ from typing import Protocol
 import numpy as np
 
 from ecgedge.records import Beat, SignalChunk
+
+
+_KEPT = 100_000
+"""Chunks that the percentile is taken over: a day of a live stream, which may go on for months."""
 
 
 class Engine(Protocol):
@@ -43,7 +48,7 @@ class Latency:
     mean_ms: float
     """All engine time over all beats."""
     p99_ms: float
-    """99th percentile; the beats of one chunk share its time evenly."""
+    """99th percentile of the latest chunks; the beats of one chunk share its time evenly."""
 
 
 class TimedEngine:
@@ -51,8 +56,8 @@ class TimedEngine:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._total_s = 0.0
-        self._chunks: list[tuple[float, int]] = []  # s per beat, and of how many beats
+        self._total_s, self._beats = 0.0, 0
+        self._chunks: deque[tuple[float, int]] = deque(maxlen=_KEPT)  # s per beat, and of how many beats
 
     @property
     def lead(self) -> str:
@@ -79,19 +84,19 @@ class TimedEngine:
         """Engine time so far; None before the first beat."""
         if not self._chunks:
             return None
-        beats = sum(count for _, count in self._chunks)
-        return Latency(beats, 1000 * self._total_s / beats, 1000 * _percentile(self._chunks, 99))
+        return Latency(self._beats, 1000 * self._total_s / self._beats, 1000 * _percentile(self._chunks, 99))
 
     def _timed(self, judged: Callable[[], list[Beat]]) -> list[Beat]:
         start_s = perf_counter()
         beats = judged()
         took_s = perf_counter() - start_s
         self._total_s += took_s
+        self._beats += len(beats)
         if beats:
             self._chunks.append((took_s / len(beats), len(beats)))
         return beats
 
 
-def _percentile(weighted: Sequence[tuple[float, int]], percent: float) -> float:
-    values, counts = np.array(weighted).T
+def _percentile(weighted: Iterable[tuple[float, int]], percent: float) -> float:
+    values, counts = np.array(list(weighted)).T
     return float(np.percentile(np.repeat(values, counts.astype(np.int64)), percent))

@@ -35,7 +35,7 @@ class Worker(threading.Thread):
                 while not desk.stop.is_set() and not self._exhausted(judging):
                     self._rest()
         except Exception as error:  # the store, or a fault of ours: nothing can be kept any more
-            log.exception("source ended", extra={"source": name, "reason": str(error)})
+            log.exception("source ended", extra={"source": name, "reason": type(error).__name__})
             desk.health.source(name, state="given up", trouble=str(error))
             desk.fail(error)
 
@@ -62,7 +62,7 @@ class Worker(threading.Thread):
         except EcgedgeError:
             raise
         except Exception as error:
-            log.exception("source failed", extra={"source": name, "reason": str(error)})
+            log.exception("source failed", extra={"source": name, "reason": type(error).__name__})
             if not self._lasting:
                 raise
             self._lose(error)
@@ -79,11 +79,11 @@ class Worker(threading.Thread):
 
     def _lose(self, error: Exception) -> None:
         self._failures += 1
-        state = self._desk.health.source(
-            self._source_name, state="lost", trouble=" ".join(str(error).split()), retries=self._failures
-        )
-        if self._failures == 1:
-            log.warning("source lost", extra={"source": self._source_name, "reason": state.trouble})
+        trouble = " ".join(str(error).split())
+        self._desk.health.source(self._source_name, state="lost", trouble=trouble, retries=self._failures)
+        if self._failures == 1:  # its words may hold the name of a file
+            reason = error.reason.value if isinstance(error, SourceError) else type(error).__name__
+            log.warning("source lost", extra={"source": self._source_name, "reason": reason})
 
     def _rest(self) -> None:
         """Longer after each failure, and not all sources at once."""

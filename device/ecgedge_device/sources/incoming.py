@@ -33,11 +33,8 @@ class Seen:
     path: Path
     size: int
     mtime_ns: int
-
-    @property
-    def age_s(self) -> float:
-        """Since it was last written; negative where a clock is wrong."""
-        return time() - self.mtime_ns / 1e9
+    parts: tuple[tuple[str, int, int], ...] = ()
+    """Name, size and time of the files that belong to it."""
 
 
 def look(folder: Path) -> list[Seen]:
@@ -47,13 +44,20 @@ def look(folder: Path) -> list[Seen]:
         for entry in entries:
             if entry.name.startswith(".") or entry.name.endswith(_UNFINISHED):
                 continue
-            try:
-                if entry.is_file():
-                    status = entry.stat()
-                    found.append(Seen(Path(entry.path), status.st_size, status.st_mtime_ns))
-            except FileNotFoundError:
-                continue  # gone since
+            if entry.is_file() and (seen := seen_now(Path(entry.path))) is not None:
+                found.append(seen)
     return sorted(found, key=lambda seen: (seen.mtime_ns, seen.path.name))
+
+
+def seen_now(path: Path) -> Seen | None:
+    """A file as it lies there now; None where it has gone."""
+    try:
+        status = path.stat()
+        parts = [(part.name, part.stat()) for part in parts_of(path)[1:]]
+    except FileNotFoundError:
+        return None
+    known = tuple((name, one.st_size, one.st_mtime_ns) for name, one in parts)
+    return Seen(path, status.st_size, status.st_mtime_ns, known)
 
 
 def parts_of(path: Path) -> list[Path]:
