@@ -173,7 +173,9 @@ class Agent:
             if self._reporters is not None and each.name in self._reporters:
                 open_it = partial(self._reporters.__getitem__, each.name)
             else:
-                open_it = partial(open_reporter, each, device=agent.device, health=self.health)
+                open_it = partial(
+                    open_reporter, each, device=agent.device, files=self._desk.keeper.folder, health=self.health
+                )
             delivery = Delivery(
                 self.store_path, each.name, each.send, open_it, health=self.health, drain_s=agent.drain_s
             )

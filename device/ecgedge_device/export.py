@@ -13,7 +13,6 @@ import numpy as np
 from ecgedge.annotations import as_annotations
 from ecgedge.errors import InputError
 from ecgedge.formats import write_annotations, write_wfdb
-from ecgedge.manifest import Json
 from ecgedge.records import Recording
 from ecgedge_device.results import Result, as_plain
 from ecgedge_device.store import Store
@@ -112,14 +111,17 @@ def read_snippet(path: Path, *, name: str = "snippet") -> Recording:
         raise InputError(f"{path.name}: no snippet that can be read ({error}); leave it out") from None
 
 
-def write_fhir(results: Iterator[Result], file: TextIO, *, device: str) -> int:
-    """A FHIR R4 Bundle of type collection with an Observation per page and recording; how many."""
-    from ecgedge_device.fhir import observation
+def write_fhir(results: Iterator[Result], file: TextIO, *, files: Path, device: str) -> int:
+    """A FHIR R4 Bundle of type collection with an Observation per page and recording; how many.
 
-    entries: list[Json] = []
-    for result in results:
-        resource = observation(result, device=device)
-        entries.append({"fullUrl": f"urn:uuid:{result.id}", "resource": resource})
-    bundle: dict[str, Json] = {"resourceType": "Bundle", "type": "collection", "entry": entries}
-    json.dump(bundle, file, ensure_ascii=False, indent=1, allow_nan=False)
-    return len(entries)
+    Parameters
+    ----------
+    files : folder that `Result.files` are below
+    device : name of this device
+    """
+    from ecgedge_device.fhir import About, as_bundle
+    from ecgedge_device.reporters.fhir import resource_of
+
+    resources = [resource_of(result, About(device=device), files) for result in results]
+    json.dump(as_bundle(resources), file, ensure_ascii=False, indent=1, allow_nan=False)
+    return len(resources)

@@ -172,8 +172,9 @@ class SignalJudge:
         return Finding(uid, kind, run.stream.source, time_utc, full, files or {}, size)
 
     def summary(self, content: dict[str, Json]) -> Finding:
-        """The result of a recording that has been judged to its end."""
-        return self._finding("recording", "recording", self._clock.utc(0), content)
+        """The result of a recording that has been judged to its end, with the last of its signal."""
+        files, size = self._snippet(str(uuid5(UUID(self.run.uid), "recording")))
+        return self._finding("recording", "recording", self._clock.utc(0), content, files, size)
 
     def state(self) -> bytes:
         """All that a restart needs."""

@@ -10,7 +10,6 @@ import numpy as np
 
 from ecgedge.records import Beat, SignalChunk
 
-
 _KEPT = 100_000
 """Chunks that the percentile is taken over: a day of a live stream, which may go on for months."""
 

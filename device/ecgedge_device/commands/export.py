@@ -50,7 +50,7 @@ def export(config: Path, *, since: str, kinds: tuple[str, ...], how: str, output
                 wanted = kinds or (("page", "recording") if how == "fhir" else KINDS)
                 results = stored_since(store, begin, wanted)
                 if how == "fhir":
-                    count = write_fhir(results, file, device=settings.agent.device)
+                    count = write_fhir(results, file, files=store.files, device=settings.agent.device)
                 else:
                     count = write_csv(results, file) if how == "csv" else write_lines(results, file)
     click.echo(f"{count} {'files' if how == 'wfdb' else 'results'} since {begin}", err=True)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from ecgedge.errors import EcgedgeError
@@ -44,12 +45,13 @@ class Reporter(Protocol):
         ...
 
 
-def open_reporter(settings: ReportSettings, *, device: str, health: Health) -> Reporter:
+def open_reporter(settings: ReportSettings, *, device: str, files: Path, health: Health) -> Reporter:
     """The reporter that the settings ask for.
 
     Parameters
     ----------
     device : name of this device
+    files : folder that `Result.files` are below
     health : how the agent does, for reporters that tell it
 
     Raises
@@ -77,4 +79,4 @@ def open_reporter(settings: ReportSettings, *, device: str, health: Health) -> R
         case FhirSettings():
             from ecgedge_device.reporters.fhir import FhirReporter
 
-            return FhirReporter(settings, device=device)
+            return FhirReporter(settings, device=device, files=files)

@@ -62,7 +62,7 @@ class FhirReporter:
 
     def _put(self, result: Result, token: str) -> None:
         try:
-            resource = self._resource(result)
+            resource = resource_of(result, self._about, self._files)
         except ValueError as error:
             raise Refused(f"{self._receiver}: {error}", id=result.id) from None
         headers = {
@@ -76,18 +76,26 @@ class FhirReporter:
         path = f"/Observation/{result.id}"
         self._receiver.send("PUT", path, body, id=result.id, headers=headers, explain=_outcome)
 
-    def _resource(self, result: Result) -> Resource:
-        name = result.files.get("snippet")
-        if result.kind != "recording" or self._files is None or name is None:
-            return observation(result, self._about)
-        try:
-            with np.load(self._files / name) as found:
-                mv, fs_hz, lead = found["mv"], float(found["fs_hz"]), str(found["lead"])
-            return recording_observation(result, mv, fs_hz, about=self._about, lead=lead)
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
-            plain = observation(result, self._about)
-            cast(list[Json], plain["note"]).append({"text": "The signal on the device cannot be read any more."})
-            return plain
+
+def resource_of(result: Result, about: About, files: Path | None) -> Resource:
+    """The Observation of a result, with the signal that is kept of a recording.
+
+    Raises
+    ------
+    ValueError
+        The result is of another kind than FHIR is told.
+    """
+    name = result.files.get("snippet")
+    if result.kind != "recording" or files is None or name is None:
+        return observation(result, about)
+    try:
+        with np.load(files / name) as found:
+            mv, fs_hz, lead = found["mv"], float(found["fs_hz"]), str(found["lead"])
+        return recording_observation(result, mv, fs_hz, about=about, lead=lead)
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        plain = observation(result, about)
+        cast(list[Json], plain["note"]).append({"text": "The signal on the device cannot be read any more."})
+        return plain
 
 
 def _outcome(body: bytes) -> str:
