@@ -201,7 +201,7 @@ def test_repeats_are_no_doubles() -> None:
     with Server(fhir) as server:
         for slash in ("", "/"):
             settings = FhirSettings(url=f"{server.url}/fhir{slash}", subject="Patient/17")
-            reporter = open_reporter(settings, device="pi", health=Health())
+            reporter = open_reporter(settings, device="pi", files=Path(), health=Health())
             reporter.send(RESULTS)
             reporter.close()
     assert list(fhir.kept) == ADDRESSES and len(server.requests) == 8

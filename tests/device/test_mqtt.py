@@ -82,7 +82,7 @@ def statuses(found: Collected, device: str) -> list[bytes]:
 
 def test_every_kind_comes_with_its_id_its_time_and_the_notice(broker: Broker) -> None:
     found = broker.subscribe("ecgedge/#")
-    reporter = open_reporter(MqttSettings(port=broker.port), device="pi", health=Health())
+    reporter = open_reporter(MqttSettings(port=broker.port), device="pi", files=Path(), health=Health())
     assert isinstance(reporter, MqttReporter)
     results = [made(kind, k, source="ward") for k, kind in enumerate(KINDS)]
     reporter.send(results)

@@ -35,7 +35,7 @@ def sent(path: Path, results: Sequence[Result]) -> None:
 
 def test_a_line_per_result_of_every_kind(tmp_path: Path) -> None:
     path = tmp_path / "new" / "results.jsonl"
-    reporter = open_reporter(JsonLinesSettings(path=path), device="pi", health=Health())
+    reporter = open_reporter(JsonLinesSettings(path=path), device="pi", files=Path(), health=Health())
     reporter.send([made(kind, rr_ms=None) for kind in KINDS[:2]])
     reporter.send([])
     reporter.send([made(kind) for kind in KINDS[2:]])

@@ -79,6 +79,6 @@ def test_a_closed_stream_is_named(tmp_path: Path) -> None:
 
 
 def test_the_settings_choose_it() -> None:
-    reporter = open_reporter(StdoutSettings(), device="pi", health=Health())
+    reporter = open_reporter(StdoutSettings(), device="pi", files=Path(), health=Health())
     assert isinstance(reporter, StdoutReporter)
     reporter.close()

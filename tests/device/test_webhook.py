@@ -44,7 +44,9 @@ def answers(*statuses: int) -> Callable[[Request], Reply]:
 
 def test_every_kind_is_one_post_with_its_id() -> None:
     with Server() as server:
-        reporter = open_reporter(WebhookSettings(url=f"{server.url}/hook?ward=3"), device="pi", health=Health())
+        reporter = open_reporter(
+            WebhookSettings(url=f"{server.url}/hook?ward=3"), device="pi", files=Path(), health=Health()
+        )
         results = [made(kind, k) for k, kind in enumerate(KINDS)]
         reporter.send(results)
         reporter.close()
