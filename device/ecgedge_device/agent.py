@@ -19,6 +19,7 @@ from ecgedge_device.files import FileKeeper
 from ecgedge_device.health import Health
 from ecgedge_device.housekeeping import Housekeeping
 from ecgedge_device.live import Live
+from ecgedge_device.log import log
 from ecgedge_device.report_settings import REPORTS
 from ecgedge_device.reporters import Reporter, open_reporter
 from ecgedge_device.settings import Settings
@@ -117,6 +118,8 @@ class Agent:
     ) -> Served:
         """Judge until all sources have ended or `stop` is set, then hand over what is left.
 
+        With a web page it goes on until `stop`, so that results can be looked at.
+
         Parameters
         ----------
         ready : is called when everything has been started
@@ -127,6 +130,8 @@ class Agent:
         ------
         StoreError
             The store cannot be opened or is another agent's.
+        SettingsError
+            The web page cannot be opened as [web] says.
         """
         with sole_agent(self.store_path), Store(self.store_path) as store, ExitStack() as stack:
             desk = self._desk
@@ -135,6 +140,7 @@ class Agent:
                 store.register(delivery.name)
                 stack.enter_context(delivery)
             desk.deliveries = deliveries
+            self._open_web(stack)
             Housekeeping(desk, well).start()
             workers = self._workers()
             for worker in workers:
@@ -148,8 +154,19 @@ class Agent:
             troubles = [*desk.failures, *(each.trouble for each in deliveries if each.trouble is not None)]
             return Served(tuple(desk.outcomes), unsent, troubles[0] if troubles else None)
 
+    def _open_web(self, stack: ExitStack) -> None:
+        if self.settings.web is None:
+            return
+        from ecgedge_device.web.server import WebServer
+
+        server = WebServer(self)
+        server.start()
+        stack.callback(server.stop)
+        log.info("web page", extra={"url": server.url})
+
     def _wait(self, workers: Sequence[Worker]) -> None:
-        while any(worker.is_alive() for worker in workers) and not self._desk.stop.wait(0.05):
+        stays = self.settings.web is not None
+        while (stays or any(worker.is_alive() for worker in workers)) and not self._desk.stop.wait(0.05):
             pass
         self._desk.stop.set()
         deadline_s = monotonic() + _JOIN_S

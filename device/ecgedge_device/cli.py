@@ -11,6 +11,7 @@ from ecgedge_device.commands.export import export
 from ecgedge_device.commands.model import model
 from ecgedge_device.commands.run import demo, run
 from ecgedge_device.commands.selftest import selftest
+from ecgedge_device.commands.user import user
 
 
 @click.group(
@@ -29,7 +30,7 @@ def agent() -> None:
     """Judge ECG on the device: from sources, through bundles, into a store, to reports."""
 
 
-for command in (check, demo, export, model, run, selftest):
+for command in (check, demo, export, model, run, selftest, user):
     agent.add_command(command)
 
 
