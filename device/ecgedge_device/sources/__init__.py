@@ -165,8 +165,12 @@ class Triggered(Protocol):
 class Inbox(Protocol):
     """A source that is handed files."""
 
-    def put(self, name: str, content: bytes) -> str:
+    def put(self, name: str, content: bytes, *, companions: dict[str, bytes] | None = None) -> str:
         """Keep a file durably (fsync, rename) until it is judged, and return the id of its work.
+
+        Parameters
+        ----------
+        companions : parts of a WFDB record, by suffix, where the file is its header
 
         Raises
         ------

@@ -18,7 +18,7 @@ from ecgedge_device.web.metrics import MEDIA_TYPE, metrics_text
 from ecgedge_device.web.model_line import line_of_bundle, model_line
 from ecgedge_device.web.openapi import DESCRIPTION
 from ecgedge_device.web.readiness import troubles
-from ecgedge_device.web.shown_results import file_of, filter_of, find, id_of, listed, plain
+from ecgedge_device.web.shown_results import file_of, filter_of, find, id_of, listed, plain, progress
 from ecgedge_device.web.uploads import prove, take_in
 from ecgedge_device.web.view import Site, site_of
 from ecgedge_device.web.wording import text
@@ -51,7 +51,9 @@ def report(request: Request) -> Response:
     line = line_of_bundle(text(found.content, "bundle"), site.agent.bundles)
     content = make_report(found, files=files, device=site.agent.settings.agent.device, model=line)
     name = f"ecgedge-{found.kind}-{found.id[:8]}.pdf"
-    return Response(content, media_type="application/pdf", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return Response(
+        content, media_type="application/pdf", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
 
 
 async def upload(request: Request) -> Response:
@@ -62,11 +64,13 @@ async def upload(request: Request) -> Response:
 
 def picture(request: Request) -> Response:
     """Whether the work of an upload is done."""
-    uid = id_of(request)
-    with Store(site_of(request).agent.store_path) as store:
-        judged = store.result(uid) is not None
-    state = {"id": uid, "state": "judged" if judged else "waiting"}
-    return JSONResponse(state | ({"result": f"/api/results/{uid}"} if judged else {}))
+    uid, found = id_of(request), progress(request)
+    state: dict[str, Json] = {"id": uid, "state": found.state}
+    if found.result:
+        state["result"] = f"/api/results/{found.result}"
+    elif found.state == "judging":
+        state["share"] = round(found.share, 4)
+    return JSONResponse(state)
 
 
 async def trigger(request: Request) -> Response:
@@ -107,7 +111,6 @@ def state_of(site: Site) -> dict[str, Json]:
         "device": agent.settings.agent.device,
         "version": __version__,
         "uptime_s": round(monotonic() - site.started_s, 1),
-        "idle_s": round(agent.health.idle_s, 1),
         **agent.health.snapshot(),
         "machine": asdict(look_at(agent.store_path)),
         "models": models,

@@ -148,7 +148,7 @@ class EventStream(Response):
         del self.headers["content-length"]
         self._broadcast, self._client = broadcast, client
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Send events as they come."""
         watch = asyncio.ensure_future(_gone(receive))
         watch.add_done_callback(lambda _: self._client.end())

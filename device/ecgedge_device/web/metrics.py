@@ -38,10 +38,9 @@ def metrics_text(site: Site) -> str:
 
 
 def _machine(site: Site) -> Iterable[Family]:
-    machine, agent = look_at(site.agent.store_path), site.agent
+    machine = look_at(site.agent.store_path)
     yield _one("ecgedge_info", "gauge", "Version of the agent and names of its bundles", 1, _names(site))
     yield _one("ecgedge_uptime_seconds", "gauge", "Since the web page was started", monotonic() - site.started_s)
-    yield _one("ecgedge_idle_seconds", "gauge", "Since work was last finished", agent.health.idle_s)
     yield _one("ecgedge_memory_bytes", "gauge", "Resident memory of the agent", machine.memory_bytes)
     yield _one("ecgedge_disk_free_bytes", "gauge", "Free on the disk of the store", machine.free_bytes)
     yield _one("ecgedge_store_bytes", "gauge", "Database with its journal", machine.store_bytes)
@@ -56,6 +55,8 @@ def _names(site: Site) -> dict[str, str]:
 
 
 def _sources(site: Site) -> Iterable[Family]:
+    busy = [({"source": name}, seconds) for name, seconds in site.agent.health.busy_s().items()]
+    yield Family("ecgedge_source_busy_seconds", "gauge", "At one piece of work", tuple(busy))
     found = mapping(site.agent.health.snapshot(), "sources")
     yield _each("ecgedge_source_up", "gauge", "1 where a source is there", "source", found, _is_up)
     for key, words in (("judged", "Beats and pages judged"), ("refused", "Pictures and files refused")):
@@ -97,7 +98,9 @@ def _each(
 ) -> Family:
     """A sample per source or reporter: the value of a key, or of a function."""
     parts = [(key, one) for key, one in found.items() if isinstance(one, dict)]
-    samples = [({label: key}, float(text(one, value) or 0) if isinstance(value, str) else value(one)) for key, one in parts]
+    samples = [
+        ({label: key}, float(text(one, value) or 0) if isinstance(value, str) else value(one)) for key, one in parts
+    ]
     return Family(name, kind, words, tuple(samples))
 
 

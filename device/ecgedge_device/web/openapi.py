@@ -49,7 +49,7 @@ _BODY: dict[str, Json] = {
                 "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
             }
         },
-        **{kind: _BINARY for kind in ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff", "text/csv")},
+        **dict.fromkeys(("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff", "text/csv"), _BINARY),
     },
 }
 _OPEN: list[Json] = []
@@ -106,7 +106,9 @@ PATHS: dict[str, Json] = {
         )
     },
     "/api/pictures/{id}": {
-        "get": _operation("Whether it has been judged", {"200": _answer("state", "Work"), **_refusals()}, parameters=(_ID,))
+        "get": _operation(
+            "Whether it has been judged", {"200": _answer("state", "Work"), **_refusals()}, parameters=(_ID,)
+        )
     },
     "/api/sources/{name}/trigger": {
         "post": _operation(
@@ -125,7 +127,9 @@ PATHS: dict[str, Json] = {
     },
     "/api/openapi.json": {"get": _operation("This description", {"200": _answer("OpenAPI 3.1"), **_refusals()})},
     "/healthz": {
-        "get": _operation("Whether the process answers", {"200": _answer("ok", media_type="text/plain")}, security=_OPEN)
+        "get": _operation(
+            "Whether the process answers", {"200": _answer("ok", media_type="text/plain")}, security=_OPEN
+        )
     },
     "/readyz": {
         "get": _operation(
@@ -145,6 +149,8 @@ def _object(required: tuple[str, ...], **properties: Json) -> dict[str, Json]:
 
 
 _TEXT: dict[str, Json] = {"type": "string"}
+_STATE: dict[str, Json] = {"type": "string", "enum": ["waiting", "judging", "judged"]}
+_ANY: dict[str, Json] = {"type": "object"}
 _WHOLE: dict[str, Json] = {"type": "integer"}
 _SCHEMAS: dict[str, Json] = {
     "Error": _object(("error",), error={"type": "string", "description": "one line: the value, the limit, the remedy"}),
@@ -169,16 +175,25 @@ _SCHEMAS: dict[str, Json] = {
         notice=_TEXT,
     ),
     "Taken": _object(("id", "ids", "state"), id=_TEXT, ids={"type": "array", "items": _TEXT}, state=_TEXT),
-    "Work": _object(("id", "state"), id=_TEXT, state={"enum": ["waiting", "judged"]}, result=_TEXT),
+    "Work": _object(
+        ("id", "state"),
+        id=_TEXT,
+        state=_STATE,
+        share={"type": "number"},
+        result=_TEXT,
+    ),
     "Triggered": _object(("triggered",), triggered=_TEXT),
     "Ready": _object(("ready", "reasons"), ready={"type": "boolean"}, reasons={"type": "array", "items": _TEXT}),
     "State": _object(
-        ("device", "version", "uptime_s", "idle_s", "sources", "reporters", "facts", "machine", "models"),
+        ("device", "version", "uptime_s", "sources", "reporters", "facts", "machine", "models"),
         device=_TEXT,
         version=_TEXT,
         uptime_s={"type": "number"},
-        idle_s={"type": "number"},
-        **{key: {"type": "object"} for key in ("sources", "reporters", "facts", "machine", "models")},
+        sources=_ANY,
+        reporters=_ANY,
+        facts=_ANY,
+        machine=_ANY,
+        models=_ANY,
         dead_letters={"type": "array", "items": {"type": "object"}},
         notice=_TEXT,
     ),

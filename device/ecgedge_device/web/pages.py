@@ -10,9 +10,8 @@ from ecgedge_device.results import Result
 from ecgedge_device.source_settings import SOURCES
 from ecgedge_device.web.access import Denied, address_of, set_cookie, visitor_of
 from ecgedge_device.web.api import press, state_of
-from ecgedge_device.web.failures import Failure
 from ecgedge_device.web.model_line import line_of_bundle
-from ecgedge_device.web.shown_results import NOT_BEATS, Filter, filter_of, find, id_of, listed
+from ecgedge_device.web.shown_results import NOT_BEATS, Filter, filter_of, find, id_of, listed, progress
 from ecgedge_device.web.uploads import read_form, take_in
 from ecgedge_device.web.view import Site, site_of
 from ecgedge_device.web.wording import KIND_TITLES, mapping, short_words, text, words_of
@@ -90,12 +89,9 @@ async def take_picture(request: Request) -> Response:
 
 def work(request: Request) -> Response:
     """The progress of an upload, then its result."""
-    uid = id_of(request)
-    try:
-        find(request)
-    except Failure:
-        return _page(request, "work.html", here="picture", id=uid)
-    return RedirectResponse(f"/results/{uid}", 303)
+    if uid := progress(request).result:
+        return RedirectResponse(f"/results/{uid}", 303)
+    return _page(request, "work.html", here="picture", id=id_of(request))
 
 
 def history(request: Request) -> Response:
@@ -169,4 +165,6 @@ async def log_out(request: Request) -> Response:
 
 def _local(path: str) -> str:
     """An address on this server, whatever a link asked for."""
-    return path if path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable() else "/"
+    return (
+        path if path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable() else "/"
+    )

@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 
+from ecgedge_device.housekeeping import STUCK_S
 from ecgedge_device.web.machine import look_at
 from ecgedge_device.web.view import AgentView
 from ecgedge_device.web.wording import mapping, text
@@ -22,7 +23,8 @@ def _source_troubles(agent: AgentView) -> list[str]:
     for name, one in mapping(agent.health.snapshot(), "sources").items():
         if isinstance(one, dict) and one.get("state") in _BAD:
             found.append(f"source {name} is {one['state']}: {text(one, 'trouble') or 'no reason known'}")
-    return found
+    hanging = {name: busy_s for name, busy_s in agent.health.busy_s().items() if busy_s > STUCK_S}
+    return found + [f"source {name} hangs: no work finished for {busy_s:.0f} s" for name, busy_s in hanging.items()]
 
 
 def _store_troubles(agent: AgentView) -> list[str]:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
+from typing import Literal
+from uuid import UUID, uuid5
 
 from starlette.requests import Request
 
@@ -16,6 +17,17 @@ NOT_BEATS = tuple(kind for kind in KINDS if kind != "beat")
 PAGE = 30
 _MOST = 500
 _MEDIA = {".jpg": "image/jpeg", ".png": "image/png", ".npz": "application/octet-stream"}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an upload is."""
+
+    state: Literal["waiting", "judging", "judged"]
+    result: str = ""
+    """Id, where it is judged."""
+    share: float = 0.0
+    """Of a recording, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +91,21 @@ def find(request: Request) -> Result:
     if found is None:
         raise Failure(404, "no result of that id; it may have been removed by [keep], or is not judged yet")
     return found
+
+
+def progress(request: Request) -> Progress:
+    """How far an upload is; its result has the id of its work, that of a recording one made from its run."""
+    site, uid = site_of(request), id_of(request)
+    with Store(site.agent.store_path) as store:
+        if store.result(uid) is not None:
+            return Progress("judged", uid)
+        runs = (store.last_run(f"{name}:{uid}") for name in site.inboxes)
+        run = next((run for run in runs if run is not None), None)
+    if run is None:
+        return Progress("waiting")
+    if run.finished_utc:
+        return Progress("judged", str(uuid5(UUID(run.uid), "recording")))
+    return Progress("judging", share=run.next_sample / max(1, run.stream.n_samples))
 
 
 def id_of(request: Request) -> str:

@@ -20,9 +20,7 @@ class Throttle:
     overall : failures of all addresses together until everybody who logs in must wait
     """
 
-    def __init__(
-        self, *, per_address: int = PER_ADDRESS, overall: int = OVERALL, window_s: float = WINDOW_S
-    ) -> None:
+    def __init__(self, *, per_address: int = PER_ADDRESS, overall: int = OVERALL, window_s: float = WINDOW_S) -> None:
         self._per_address, self._overall, self._window_s = per_address, overall, window_s
         self._all: deque[float] = deque(maxlen=overall)
         self._by_address: dict[str, deque[float]] = {}

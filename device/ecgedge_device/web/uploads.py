@@ -152,9 +152,12 @@ async def take_in(request: Request) -> list[str]:
 async def _received(request: Request, limit_bytes: int) -> list[Received]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        async with await read_form(request, limit_bytes=limit_bytes + _FORM_BYTES) as form:
+        form = await read_form(request, limit_bytes=limit_bytes + _FORM_BYTES)
+        try:
             parts = [part for part in form.getlist(FIELD) if isinstance(part, UploadFile) and part.filename]
             return [Received(str(part.filename), await part.read()) for part in parts]
+        finally:
+            await form.close()
     prove(request)
     if kind not in _NAMES:
         known = ", ".join(("multipart/form-data", *_NAMES))

@@ -81,7 +81,9 @@ class Site:
 
     def limit_bytes(self, inbox: str) -> int:
         """Largest file of an inbox, bytes."""
-        found = [one.limit_mb for one in self.agent.settings.sources if one.name == inbox and isinstance(one, HttpSettings)]
+        found = [
+            one.limit_mb for one in self.agent.settings.sources if one.name == inbox and isinstance(one, HttpSettings)
+        ]
         return round((found[0] if found else HttpSettings().limit_mb) * 1e6)
 
 

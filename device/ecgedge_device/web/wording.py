@@ -12,6 +12,7 @@ KIND_TITLES: Mapping[str, str] = MappingProxyType(
     {"beat": "Beat", "minute": "Minute", "alarm": "Alarm", "page": "Page", "recording": "Recording"}
 )
 _BEAT_TITLES = {**dict(zip(AAMI.names, AAMI.titles, strict=True)), "Q": "not judged"}
+_DASH = "\N{EN DASH}"
 _ROLE_TITLES = {"drawn": "What the model looked at", "picture": "The page as it was read"}
 
 
@@ -165,7 +166,7 @@ def _alarm(result: Result) -> Words:
 def _minute(result: Result) -> Words:
     content = result.content
     rate = number(content, "heart_rate_bpm", 0)
-    headline = f"{rate}/min" if rate != "–" else "No heart rate"
+    headline = f"{rate}/min" if rate != _DASH else "No heart rate"
     rows = [("Signal judged", f"{number(content, 'judged_s')} of {number(content, 'seconds')} s")]
     return Words(
         "Minute",
@@ -177,6 +178,9 @@ def _minute(result: Result) -> Words:
 
 def _recording(result: Result) -> Words:
     content = result.content
+    if content.get("refused"):
+        reason, remedy = parted(text(content, "reason"))
+        return Words("Recording", "Refused", "refused", reason, remedy, rows=_recording_rows(content))
     rate = number(content, "heart_rate_bpm", 0)
     headline = f"{text(content, 'recording')}: {rate}/min, {_beats_words(content)}"
     faults = content.get("faults")
@@ -217,7 +221,7 @@ def _heart_rows(content: Mapping[str, Json]) -> list[tuple[str, str]]:
         ("RR, mean and deviation", f"{number(content, 'rr_mean_ms', 0)} ± {number(content, 'rr_sd_ms', 0)} ms"),
         ("RMSSD", f"{number(content, 'rmssd_ms', 0)} ms"),
         ("Longest RR", f"{number(content, 'longest_rr_ms', 0)} ms"),
-        ("Ectopic beats", "–" if burden is None else f"{100 * float(str(burden)):.1f} %"),
+        ("Ectopic beats", _DASH if burden is None else f"{100 * float(str(burden)):.1f} %"),
         ("Runs of three or more V", number(content, "v_runs")),
     ]
 
@@ -246,7 +250,7 @@ def number(content: Mapping[str, Json], key: str, digits: int | None = None) -> 
     """A number for people; a dash where there is none."""
     found = content.get(key)
     if not isinstance(found, int | float):
-        return "–"
+        return _DASH
     return f"{found:.{digits}f}" if digits is not None else f"{found:.3g}" if isinstance(found, float) else str(found)
 
 

@@ -83,6 +83,7 @@ function words(result) {
     case "minute":
       return ["plain", `${capital(rate())}, ${beats()}`];
     default:
+      if (result.refused) return ["refused", `Refused: ${result.reason.split("; ")[0]}`];
       return ["plain", `${result.recording}: ${rate()}, ${beats()}`];
   }
 }

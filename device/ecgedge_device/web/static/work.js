@@ -10,10 +10,16 @@ const WORDS = {
 
 async function ask() {
   const answer = await fetch(`/api/pictures/${id}`).catch(() => null);
-  if (answer?.ok && (await answer.json()).state === "judged") {
+  if (!answer?.ok) return;
+  const work = await answer.json();
+  if (work.state === "judged") {
     stream.close();
     clearInterval(timer);
-    location.replace(`/results/${id}`);
+    location.replace(work.result.replace("/api", ""));
+  } else if (work.state === "judging") {
+    bar.max = 1;
+    bar.value = work.share;
+    said.textContent = `Judging the recording: ${Math.round(100 * work.share)} % …`;
   }
 }
 
@@ -25,7 +31,7 @@ stream.addEventListener("step", (event) => {
   bar.value = step.n - 0.5;
   said.textContent = `Step ${step.n} of ${step.of}: ${WORDS[step.step] ?? step.step} …`;
 });
-stream.addEventListener("result", (event) => { if (JSON.parse(event.data).id === id) ask(); });
+stream.addEventListener("result", (event) => { if (["page", "recording"].includes(JSON.parse(event.data).kind)) ask(); });
 const timer = setInterval(ask, 1500);
 addEventListener("pagehide", () => stream.close());
 ask();
