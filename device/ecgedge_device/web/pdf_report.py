@@ -1,4 +1,4 @@
-"""One result as a PDF of one or two A4 pages. Knows nothing of HTTP; the same result gives the same bytes."""
+"""One result as a PDF of one or two A4 pages. Knows nothing of HTTP."""
 
 import io
 from collections.abc import Sequence
@@ -19,7 +19,9 @@ from ecgedge_device.web.rendering import time_words
 from ecgedge_device.web.wording import Bar, Measure, Words, words_of
 
 _MARGIN = 18 * mm
-_WIDTH = A4[0] - 2 * _MARGIN
+_FRAME = 6
+"""Padding that reportlab keeps inside the margins."""
+_WIDTH = A4[0] - 2 * _MARGIN - 2 * _FRAME
 _MOST_PX = 1800
 """Longer side of a picture in the report: 260 dots per inch over the width of the page."""
 _TALLEST = 118 * mm
@@ -71,18 +73,17 @@ def make_report(result: Result, *, files: Path, device: str, model: str) -> byte
         subject=NOTICE,
         creator=f"ecgedge {__version__}",
         lang="en",
-        invariant=1,
     )
 
     def draw_foot(canvas: Canvas, _document: SimpleDocTemplate) -> None:
         canvas.saveState()
         canvas.setFont("Helvetica-Bold", 8)
         canvas.setFillColor(_WARN)
-        canvas.drawString(_MARGIN, 13 * mm, NOTICE)
+        canvas.drawString(_MARGIN + _FRAME, 13 * mm, NOTICE)
         canvas.setFont("Helvetica", 7.5)
         canvas.setFillColor(_SOFT)
-        canvas.drawString(_MARGIN, 9 * mm, plain(foot))
-        canvas.drawRightString(A4[0] - _MARGIN, 13 * mm, str(canvas.getPageNumber()))
+        canvas.drawString(_MARGIN + _FRAME, 9 * mm, plain(foot))
+        canvas.drawRightString(A4[0] - _MARGIN - _FRAME, 13 * mm, str(canvas.getPageNumber()))
         canvas.restoreState()
 
     document.build(_story(result, words, files, when, model), onFirstPage=draw_foot, onLaterPages=draw_foot)
@@ -94,14 +95,15 @@ def _story(result: Result, words: Words, files: Path, when: str, model: str) -> 
         _paragraph(f"ECG {words.kind.upper()}  ·  {when}  ·  {result.source}", _KIND),
         _paragraph(words.headline, ParagraphStyle("tone", _BIG, textColor=_TONES.get(words.tone, _ACCENT))),
     ]
-    story += [_paragraph(_sentence(text), _TEXT) for text in (words.reason, words.remedy, words.advice) if text]
+    remedy = f"What to do: {words.remedy}" if words.remedy else ""
+    story += [_paragraph(_sentence(text), _TEXT) for text in (words.reason, remedy, words.advice) if text]
     story += [_paragraph(text, ParagraphStyle("warning", _TEXT, textColor=_WARN)) for text in words.warnings]
     story.append(_paragraph(NOTICE, _NOTICE))
     if words.bars:
         story.append(_bars(words.bars))
     if words.kept:
         story.append(_paragraph(f"Classes that cannot be excluded: {words.kept}.", _TEXT))
-    if model:
+    if model and words.bars:
         story.append(_paragraph(f"Model {model}", _SMALL))
     for role, title in words.pictures:
         if picture := _picture(files / result.files[role]):

@@ -41,7 +41,7 @@ def bytes_words(count: float) -> str:
     """Bytes for people: `3.4 MB`."""
     for unit in _UNITS:
         if count < 1000 or unit == _UNITS[-1]:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+            return f"{count:.3g} {unit}"
         count /= 1000
     return ""
 

@@ -83,7 +83,7 @@ def _page(result: Result) -> Words:
     pictures = [(role, title) for role, title in _ROLE_TITLES.items() if role in result.files]
     rows = [("Picture", text(content, "name")), *_bundle_rows(content)]
     if content.get("refused"):
-        reason, remedy = parted(text(content, "reason"))
+        reason, remedy = parted(text(content, "reason").removeprefix(f"{text(content, 'name')}: "))
         return Words("Page", "Refused", "refused", reason, remedy, rows=rows, pictures=pictures)
     bars, label = _bars(content), text(content, "label")
     chosen = next((bar for bar in bars if bar.chosen), None)
@@ -91,7 +91,7 @@ def _page(result: Result) -> Words:
     reason, remedy = parted(text(content, "reason"))
     return Words(
         "Page",
-        headline[:1].upper() + headline[1:],
+        capital(headline),
         "answer" if label else "none",
         reason,
         remedy,
@@ -150,7 +150,7 @@ def _measure(one: Mapping[str, Json]) -> Measure:
 
 def _alarm(result: Result) -> Words:
     content = result.content
-    headline = text(content, "text")
+    headline = capital(text(content, "text"))
     ended = content.get("state") == "ends"
     rows = [("Rule", text(content, "rule").replace("_", " ")), ("State", "ended" if ended else "began")]
     rows.append(("Value", f"{number(content, 'value')} {text(content, 'unit')}"))
@@ -179,7 +179,7 @@ def _minute(result: Result) -> Words:
 def _recording(result: Result) -> Words:
     content = result.content
     if content.get("refused"):
-        reason, remedy = parted(text(content, "reason"))
+        reason, remedy = parted(text(content, "reason").removeprefix(f"{text(content, 'recording')}: "))
         return Words("Recording", "Refused", "refused", reason, remedy, rows=_recording_rows(content))
     rate = number(content, "heart_rate_bpm", 0)
     headline = f"{text(content, 'recording')}: {rate}/min, {_beats_words(content)}"
@@ -237,7 +237,12 @@ def _bundle_rows(content: Mapping[str, Json]) -> list[tuple[str, str]]:
 def parted(reason: str) -> tuple[str, str]:
     """A reason and its remedy: what stands behind the first semicolon."""
     what, _, remedy = reason.partition("; ")
-    return what, remedy[:1].upper() + remedy[1:]
+    return what, capital(remedy)
+
+
+def capital(words: str) -> str:
+    """The first letter large."""
+    return words[:1].upper() + words[1:]
 
 
 def text(content: Mapping[str, Json], key: str) -> str:

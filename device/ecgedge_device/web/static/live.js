@@ -69,6 +69,11 @@ function panel(source) {
   return panels.get(source);
 }
 
+function refusal(result) {
+  const name = `${result.name ?? result.recording}: `, reason = result.reason.split("; ")[0];
+  return `Refused: ${reason.startsWith(name) ? reason.slice(name.length) : reason}`;
+}
+
 function words(result) {
   const percent = (share) => `${Math.round(100 * share)} %`;
   const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
@@ -76,14 +81,14 @@ function words(result) {
   const rate = () => (result.heart_rate_bpm === null ? "no heart rate" : `${Math.round(result.heart_rate_bpm)}/min`);
   switch (result.kind) {
     case "page":
-      if (result.refused) return ["refused", `Refused: ${result.reason.split("; ")[0]}`];
+      if (result.refused) return ["refused", refusal(result)];
       return result.label ? ["answer", `${capital(result.title)}, ${percent(result.probabilities[result.label])}`] : ["none", "No answer"];
     case "alarm":
-      return result.state === "ends" ? ["plain", `Ended: ${result.text}`] : ["alarm", result.text];
+      return result.state === "ends" ? ["plain", `Ended: ${capital(result.text)}`] : ["alarm", capital(result.text)];
     case "minute":
       return ["plain", `${capital(rate())}, ${beats()}`];
     default:
-      if (result.refused) return ["refused", `Refused: ${result.reason.split("; ")[0]}`];
+      if (result.refused) return ["refused", refusal(result)];
       return ["plain", `${result.recording}: ${rate()}, ${beats()}`];
   }
 }
