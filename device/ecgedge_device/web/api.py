@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 
 from ecgedge import NOTICE, __version__
+from ecgedge.errors import EcgedgeError
 from ecgedge.manifest import Json
 from ecgedge_device.store import Store
 from ecgedge_device.web.access import visitor_of
@@ -86,11 +87,14 @@ def press(site: Site, name: str) -> None:
     Raises
     ------
     Failure
-        404: no source of that name takes pictures.
+        404: no source of that name takes pictures; 503: it cannot now.
     """
     if name not in site.cameras:
         raise Failure(404, "no source of that name takes pictures; /api/state lists the sources")
-    site.cameras[name].trigger()
+    try:
+        site.cameras[name].trigger()
+    except EcgedgeError as error:
+        raise Failure(503, str(error)) from None
 
 
 def state(request: Request) -> Response:

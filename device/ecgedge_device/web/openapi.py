@@ -113,7 +113,10 @@ PATHS: dict[str, Json] = {
     "/api/sources/{name}/trigger": {
         "post": _operation(
             "Ask a camera for a picture; its result comes as an event and in the list",
-            {"202": _answer("asked", "Triggered"), **_refusals(s403="no CSRF token", s404="no such camera")},
+            {
+                "202": _answer("asked", "Triggered"),
+                **_refusals(s403="no CSRF token", s404="no such camera", s503="it cannot now"),
+            },
             parameters=(_path("name", "name of the source"),),
         )
     },
