@@ -8,8 +8,8 @@ usage() {
 Usage: install.sh [--from DIR_OR_WHEEL] [OPTION]...
        install.sh --uninstall [--purge] [OPTION]...
 
-Installs ecgedge-agent with all that it needs, tests every shipped model on this machine, and sets up the service.
-Settings that are there are kept. Run it as root (sudo).
+Installs ecgedge-agent with all that it needs, tests every shipped model on this machine, and sets up the service. A
+service that runs is restarted if anything changed. Settings that are there are kept. Run it as root (sudo).
 
   --from PATH       checkout or wheel to install (default: the checkout that this file is in)
   --prefix DIR      where the program goes (default: /opt/ecgedge)
@@ -90,6 +90,7 @@ put() {
     printf '%s' "${new%.}" > "$target.new"
     chmod "$mode" "$target.new"
     mv "$target.new" "$target"
+    touch "$work/changed" # a file, since this may run in a pipeline
     say "wrote $target"
 }
 
@@ -214,6 +215,7 @@ install_program() {
     try_models "$home/$name"
     touch "$home/$name/tested"
     unfinished=
+    touch "$work/changed"
     ln -sfn "$name" "$home/venv.new"
     mv -T "$home/venv.new" "$home/venv" # in one step: there is always a program
     remove_other_venvs "$home" "$name"
@@ -325,9 +327,10 @@ drop_in() {
 write_service() {
     sed "s#/opt/ecgedge/#$prefix/#" "$here/$service" | put "$root$units/$service" 644
     drop_in | put "$root$units/$service.d/machine.conf" 644
-    manage daemon-reload
-    manage enable --quiet "$service"
-    manage try-restart "$service"
+    if [ $dry = yes ] || [ -e "$work/changed" ]; then
+        manage daemon-reload
+        manage try-restart "$service" || say "the service does not start; see: journalctl -u $service"
+    fi
 }
 
 finish() {
@@ -336,7 +339,7 @@ finish() {
     say "installed: $root$prefix/venv/bin/ecgedge-agent"
     say "next: edit $root$settings/agent.toml, then"
     say "  sudo $root$prefix/venv/bin/ecgedge-agent check --config $root$settings/agent.toml"
-    say "  sudo systemctl restart ecgedge-agent && systemctl status ecgedge-agent"
+    say "  sudo systemctl enable --now ecgedge-agent && systemctl status ecgedge-agent"
 }
 
 uninstall() {
