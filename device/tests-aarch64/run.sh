@@ -138,7 +138,7 @@ build_wheel() {
     if [ -z "$wheel" ]; then
         say "wheel from $checkout"
         rm -rf "$cache/wheel"
-        "$python" -m pip wheel --quiet --no-deps --wheel-dir "$cache/wheel" "$checkout"
+        "$python" -m pip wheel -qq --no-deps --wheel-dir "$cache/wheel" "$checkout"
         wheel=$(ls "$cache"/wheel/ecgedge-*.whl)
     fi
     printf '%s  %s\n' "$(sha256sum "$wheel" | cut -c1-16)" "$(basename "$wheel")"
@@ -148,16 +148,17 @@ build_wheel() {
 install_both() {
     say "this machine: pip install $(basename "$wheel")[device]"
     [ -x "$cache/venv/bin/python" ] || "$python" -m venv "$cache/venv"
-    "$cache/venv/bin/python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$wheel"
-    "$cache/venv/bin/python" -m pip install --quiet --disable-pip-version-check -c "$checkout/constraints.txt" "${wheel}[device]"
+    "$cache/venv/bin/python" -m pip install -qq --disable-pip-version-check --force-reinstall --no-deps "$wheel"
+    "$cache/venv/bin/python" -m pip install -qq --disable-pip-version-check -c "$checkout/constraints.txt" "${wheel}[device]"
     say "arm64: pip install $(basename "$wheel")[device]"
     mkdir -p "$root/proof"
     cp "$wheel" "$checkout/constraints.txt" "$here/outputs.py" "$root/proof/"
     local inside; inside=/proof/$(basename "$wheel")
     [ -x "$root/opt/ecgedge/venv/bin/python" ] || in_root python3 -m venv /opt/ecgedge/venv
-    in_root /opt/ecgedge/venv/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$inside"
-    in_root /opt/ecgedge/venv/bin/python -m pip install --disable-pip-version-check -c /proof/constraints.txt "${inside}[device]"
+    in_root /opt/ecgedge/venv/bin/python -m pip install -qq --disable-pip-version-check --force-reinstall --no-deps "$inside"
+    in_root /opt/ecgedge/venv/bin/python -m pip install -qq --disable-pip-version-check -c /proof/constraints.txt "${inside}[device]"
     in_root /opt/ecgedge/venv/bin/python -m pip check
+    in_root /opt/ecgedge/venv/bin/python -m pip list --format=freeze | wc -l | sed 's/$/ packages on arm64/'
 }
 
 make_inputs() {
@@ -209,13 +210,13 @@ compare() {
     return $failed
 }
 
-mkdir -p "$cache"
-cache=$(realpath "$cache")
-root=$cache/root
 if [ ${#cpus[@]} = 0 ]; then cpus=(cortex-a72 cortex-a76); fi
 for cpu in "${cpus[@]}"; do core "$cpu" > /dev/null; done
 cpu=${cpus[0]}
 check_host
+mkdir -p "$cache"
+cache=$(realpath "$cache")
+root=$cache/root
 bootstrap
 let_out
 build_wheel
