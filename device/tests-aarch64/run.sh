@@ -210,17 +210,21 @@ compare() {
     return $failed
 }
 
-if [ ${#cpus[@]} = 0 ]; then cpus=(cortex-a72 cortex-a76); fi
-for cpu in "${cpus[@]}"; do core "$cpu" > /dev/null; done
-cpu=${cpus[0]}
-check_host
-mkdir -p "$cache"
-cache=$(realpath "$cache")
-root=$cache/root
-bootstrap
-let_out
-build_wheel
-install_both
-make_inputs
-outputs
-compare
+main() {
+    if [ ${#cpus[@]} = 0 ]; then cpus=(cortex-a72 cortex-a76); fi
+    for cpu in "${cpus[@]}"; do core "$cpu" > /dev/null; done
+    cpu=${cpus[0]}
+    check_host
+    mkdir -p "$cache"
+    cache=$(realpath "$cache")
+    root=$cache/root
+    bootstrap
+    let_out
+    build_wheel
+    install_both
+    make_inputs
+    outputs
+    compare
+}
+
+main; exit # in one line: bash reads no further, should this file change while it runs
