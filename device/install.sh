@@ -64,7 +64,7 @@ parse() {
         esac
         shift
     done
-    case $prefix in /*[!/]) ;; *) die "--prefix $prefix: a folder from / on, other than / itself" ;; esac
+    [[ $prefix =~ ^(/[A-Za-z0-9._-]+)+$ ]] || die "--prefix $prefix: a folder from / on, of plain letters, without spaces"
     [ $purge = no ] || [ $action = uninstall ] || die "--purge goes with --uninstall"
     if [ -n "$root" ]; then
         [ -d "$root" ] || die "--root $root: no such folder; make it first"

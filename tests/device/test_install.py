@@ -179,6 +179,7 @@ with zipfile.ZipFile(path, "w") as new:
         (["--python", "python2.0"], "python2.0 is missing"),
         (["--prefix", "opt"], "--prefix opt"),
         (["--prefix", "/"], "--prefix /"),
+        (["--prefix", "/opt/ecg edge"], "--prefix /opt/ecg edge"),
         (["--purge"], "--purge goes with --uninstall"),
     ],
 )
