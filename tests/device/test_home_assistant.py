@@ -78,6 +78,25 @@ def test_sensors_are_announced_retained_and_again_at_the_birth(broker: Broker, h
 
 
 @needs_mosquitto
+def test_a_source_that_is_gone_is_taken_back_after_a_while(broker: Broker, health: Health) -> None:
+    reporter = MqttReporter(MqttSettings(port=broker.port), device="pi", health=health)
+    broker.retained(CONFIGS, 10)
+    reporter.close()
+    other = "homeassistant/sensor/ecgedge-pi2/ward-state/config"
+    broker.publish(other, "{}", retain=True)
+    found = broker.subscribe("homeassistant/#")
+    health = Health()
+    health.source("desk", kind="camera", state="waiting")
+    reporter = MqttReporter(MqttSettings(port=broker.port), device="pi", health=health, state_s=1)
+    gone = lambda: {heard.topic.split("/")[3] for heard in found.on(CONFIGS) if not heard.payload}  # noqa: E731
+    wait_for(lambda: len(gone()) == 4, "the four entities of the ward to be taken back")
+    assert all(name.startswith("ward-") for name in gone())
+    reporter.close()
+    kept = broker.retained("homeassistant/#", 7)
+    assert len(kept) == 7 and other in kept
+
+
+@needs_mosquitto
 def test_no_discovery_where_it_is_not_wished(broker: Broker, health: Health) -> None:
     found = broker.subscribe("#")
     reporter = MqttReporter(MqttSettings(port=broker.port, discovery=False), device="pi", health=health)

@@ -17,7 +17,7 @@ import pytest
 from ecgedge import NOTICE
 from ecgedge_device.health import Health
 from ecgedge_device.report_settings import MqttSettings
-from ecgedge_device.reporters import ReportError, open_reporter
+from ecgedge_device.reporters import Refused, ReportError, open_reporter
 from ecgedge_device.reporters.mqtt import MqttReporter
 from ecgedge_device.reporters.mqtt_link import Link, Message
 from ecgedge_device.results import KINDS, Result
@@ -373,3 +373,17 @@ def test_a_state_that_cannot_be_told_is_no_secret(broker: Broker) -> None:
 
     wait_for(told, "the fault to be told")
     reporter.close()
+
+
+def test_a_result_that_is_too_large_for_the_broker_does_not_block_the_others(tmp_path: Path) -> None:
+    results = [made("alarm", k, source="ward", text="x" * (5000 if k == 2 else 5)) for k in range(5)]
+    with Broker(tmp_path / "broker", more=("max_packet_size 2000",)) as broker:
+        found = broker.subscribe("ecgedge/pi/ward/alarm")
+        reporter = reporter_to(broker)
+        with pytest.raises(Refused, match="larger than the broker takes") as caught:
+            reporter.send(results)
+        assert caught.value.id == results[2].id
+        reporter.send(results[3:])
+        reporter.close()
+        rest = [result.id for result in results if result is not results[2]]
+        assert found.wait_ids("ecgedge/pi/ward/alarm", rest) == rest

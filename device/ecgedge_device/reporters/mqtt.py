@@ -18,7 +18,7 @@ from ecgedge.manifest import Json
 from ecgedge_device.health import Health
 from ecgedge_device.migrations import utc_now
 from ecgedge_device.report_settings import MqttSettings
-from ecgedge_device.reporters import ReportError
+from ecgedge_device.reporters import Refused, ReportError
 from ecgedge_device.reporters.home_assistant import BIRTH, announcements
 from ecgedge_device.reporters.last_values import LATE_S, LastValues, age_s
 from ecgedge_device.reporters.mqtt_link import Link, Message
@@ -26,7 +26,6 @@ from ecgedge_device.results import Result, as_plain
 
 _WAIT_S = 6.0  # for the connection
 _SEND_S = 10.0  # for the acknowledgements; with the end of a connection that hangs, `send` takes 18 s at most
-_STATE_S = 60.0
 _LOOK_S = 2.0  # for changes of the state
 
 
@@ -37,6 +36,7 @@ class MqttReporter:
     ----------
     device : name of this device
     health : told as the state
+    state_s : longest time between two of them, s
 
     Raises
     ------
@@ -44,7 +44,7 @@ class MqttReporter:
         The password or the certificate authority cannot be read. A broker that is not there is no such case.
     """
 
-    def __init__(self, settings: MqttSettings, *, device: str, health: Health) -> None:
+    def __init__(self, settings: MqttSettings, *, device: str, health: Health, state_s: float = 60.0) -> None:
         self._settings, self._device, self._health = settings, device, health
         self._base = f"{settings.topic}/{device}"
         self._birth_topic = f"{settings.discovery_prefix}/status"
@@ -52,12 +52,13 @@ class MqttReporter:
         self._fault: Exception | None = None
         self._hearing = threading.Lock()
         self._stop, self._wake = threading.Event(), threading.Event()
-        births = [self._birth_topic] if settings.discovery else []
+        self._state_s, self._configs = state_s, set[str]()
+        discovery = [self._birth_topic, f"{settings.discovery_prefix}/+/ecgedge-{device}/+/config"]
         self._link = Link(
             settings,
             client_id=settings.client_id or f"ecgedge-{device}",
             status_topic=f"{self._base}/status",
-            subscriptions=[f"{self._base}/+/last/+", *births],
+            subscriptions=[f"{self._base}/+/last/+", *(discovery if settings.discovery else ())],
             on_event=self._wake.set,
         )
         self._thread = threading.Thread(target=self._tell_state, name="mqtt state", daemon=True)
@@ -70,17 +71,23 @@ class MqttReporter:
         ------
         ReportError
             They are not, or not all; send the same again.
+        Refused
+            One is larger than the broker takes.
         """
         if self._fault is not None:
             raise ReportError(f"{self._link}: the state cannot be told ({self._fault}); start the agent again")
         if not results:
             return
-        messages = [Message(result.id, self._topic(result, result.kind), self._payload(result)) for result in results]
         self._link.wait(limit_s=_WAIT_S)  # what the broker retains of an earlier start is heard then
+        messages = [Message(result.id, self._topic(result, result.kind), self._payload(result)) for result in results]
+        for k, message in enumerate(messages):
+            if not self._link.takes(message):
+                self.send(results[:k])
+                raise Refused(f"{self._link}: result {message.key} is larger than the broker takes", id=message.key)
         with self._hearing:
             self._hear()
-            messages += [self._last_message(result) for result in self._last.newest(results)]
-        self._link.hand_over(messages, limit_s=_SEND_S)
+            last = [self._last_message(result) for result in self._last.newest(results)]
+        self._link.hand_over([*messages, *filter(self._link.takes, last)], limit_s=_SEND_S)
 
     def close(self) -> None:
         """Say "offline", and disconnect."""
@@ -123,10 +130,12 @@ class MqttReporter:
             if self._link.up and (again or sources != announced):
                 self._announce(sources)
                 announced = sources
+            if self._link.up and monotonic() >= next_s > 0:
+                self._withdraw(sources)
             if self._link.up and (again or _shown(state) != shown or monotonic() >= next_s):
                 self._link.tell(f"{self._base}/status", "online")
                 self._link.tell(f"{self._base}/state", self._state(state))
-                shown, next_s = _shown(state), monotonic() + _STATE_S
+                shown, next_s = _shown(state), monotonic() + self._state_s
             self._wake.wait(_LOOK_S)
             self._wake.clear()
 
@@ -135,7 +144,9 @@ class MqttReporter:
         while self._link.heard:
             topic, payload = self._link.heard.popleft()
             source, _, kind = topic.removeprefix(f"{self._base}/").partition("/last/")
-            if topic == self._birth_topic:
+            if topic.endswith("/config"):
+                (self._configs.add if payload else self._configs.discard)(topic)
+            elif topic == self._birth_topic:
                 self._born |= payload == BIRTH
             elif kind:
                 self._last.learn(source, kind, payload)
@@ -145,6 +156,15 @@ class MqttReporter:
             prefix = self._settings.discovery_prefix
             for topic, config in announcements(prefix, self._base, device=self._device, sources=sources):
                 self._link.tell(topic, _json(config))
+
+    def _withdraw(self, sources: Mapping[str, str]) -> None:
+        """Take back what was announced of sources that are gone, a while after the start: some begin late."""
+        prefix = self._settings.discovery_prefix
+        known = {topic for topic, _ in announcements(prefix, self._base, device=self._device, sources=sources)}
+        with self._hearing:
+            gone = self._configs - known
+        for topic in gone:
+            self._link.tell(topic, "")
 
     def _state(self, state: Mapping[str, Json]) -> str:
         return _json(

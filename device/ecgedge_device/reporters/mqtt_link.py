@@ -29,6 +29,8 @@ _WINDOW = (
 _CONNECT_S = 5.0
 _QUIET_S = 7.0  # without an acknowledgement the connection is begun anew
 _POLL_S = 0.25
+_LARGEST_BYTES = 268_435_455  # MQTT 5.0, 2.1.4
+_HEAD_BYTES = 12  # of a packet, at most: fixed header, length of the topic, packet identifier, no properties
 _TAKEN_OVER = 0x8E  # MQTT 5.0, table 2-6: another client came with this id; mosquitto 2.0 does not say it
 _BRIEF_S = 10.0  # a connection that ends sooner is put out
 
@@ -88,6 +90,8 @@ class Link:
         """Whether it is ready for use now."""
         self.trouble = ""
         """Why it is not, in one line; empty where nobody knows yet."""
+        self.largest_bytes = _LARGEST_BYTES
+        """Largest packet that the broker takes."""
         self._connect()
 
     def __str__(self) -> str:
@@ -134,6 +138,11 @@ class Link:
             self._changed.clear()
             self._settle()
         self._done.clear()
+
+    def takes(self, message: Message) -> bool:
+        """Whether the broker would not put us out for its size."""
+        size = _HEAD_BYTES + len(message.topic.encode()) + len(message.payload.encode())
+        return size <= self.largest_bytes
 
     def tell(self, topic: str, payload: str) -> None:
         """Publish, retained, where there is a connection; it is lost only with that, so tell it to every `session`."""
@@ -209,7 +218,7 @@ class Link:
     # What follows runs in the network's thread: assignments and appends only.
 
     def _on_connect(
-        self, client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _more: Properties | None
+        self, client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, more: Properties | None
     ) -> None:
         if client is not self._client:
             client.disconnect()
@@ -218,6 +227,7 @@ class Link:
             self._tell_change()
         else:
             self._connected_s = monotonic()
+            self.largest_bytes = getattr(more, "MaximumPacketSize", _LARGEST_BYTES)
             client.subscribe([(topic, 0) for topic in self._subscriptions])
 
     def _on_subscribe(
