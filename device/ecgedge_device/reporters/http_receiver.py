@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from ecgedge import __version__
 from ecgedge_device.reporters import Refused, ReportError
+from ecgedge_device.reporters.tls import trusting
 from ecgedge_device.results import Result
 
 AGAIN = (401, 407, 408, 425, 429)
@@ -60,7 +61,7 @@ class HttpReceiver:
     def __init__(self, url: str, *, timeout_s: float, ca_file: Path | None) -> None:
         self._host, self._port, self._path, self._query = _parts_of(url)
         self._timeout_s = timeout_s
-        self._tls = _tls_of(ca_file) if url.startswith("https:") else None
+        self._tls = trusting(ca_file) if url.startswith("https:") else None
         self._connection: http.client.HTTPConnection | None = None
         self._taken: set[str] = set()
         self._not_before_s = 0.0
@@ -206,14 +207,6 @@ def _parts_of(url: str) -> tuple[str, int, str, str]:
     if not parts.hostname or parts.username is not None or any(letter <= " " or letter > "~" for letter in url):
         raise ReportError("url in [[report]]: it must name a host, no user and no password, in ASCII without spaces")
     return parts.hostname, port, parts.path or "/", f"?{parts.query}" if parts.query else ""
-
-
-def _tls_of(ca_file: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        reason = error.strerror or "no certificate in PEM"
-        raise ReportError(f"{ca_file}: {reason}; give the certificate authority of the receiver") from None
 
 
 def _pause_s(text: str) -> float:

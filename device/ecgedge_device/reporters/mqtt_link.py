@@ -22,6 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from ecgedge.errors import SettingsError
 from ecgedge_device.report_settings import MqttSettings
 from ecgedge_device.reporters import ReportError
+from ecgedge_device.reporters.tls import trusting
 
 _WINDOW = (
     10  # messages on the way at once: what the strictest common broker takes, and paho repeats all of them at once
@@ -75,7 +76,7 @@ class Link:
         self._settings, self._client_id, self._status_topic = settings, client_id, status_topic
         self._subscriptions, self._on_event = tuple(subscriptions), on_event
         self._password = _secret_of(settings)
-        self._tls = _tls_of(settings)
+        self._tls = trusting(settings.ca_file) if settings.tls else None
         self._acks: deque[tuple[int, ReasonCode]] = deque(maxlen=10_000)
         self._changed = threading.Event()
         self._waiting: dict[int, str] = {}
@@ -298,13 +299,3 @@ def _secret_of(settings: MqttSettings) -> str:
         return settings.password.read()
     except SettingsError as error:
         raise ReportError(f"mqtt {settings.host}:{settings.port}: {error}") from None
-
-
-def _tls_of(settings: MqttSettings) -> ssl.SSLContext | None:
-    if not settings.tls:
-        return None
-    try:
-        return ssl.create_default_context(cafile=settings.ca_file)
-    except OSError as error:
-        reason = error.strerror or "no certificate in PEM"
-        raise ReportError(f"{settings.ca_file}: {reason}; give the certificate authority of the broker") from None
