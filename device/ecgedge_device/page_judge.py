@@ -17,6 +17,7 @@ from ecgedge.page_reading import Tell
 from ecgedge.page_words import draw_answer, plain_answer
 from ecgedge.paper.page import Pixels
 from ecgedge_device.files import FileKeeper
+from ecgedge_device.memory import give_back
 from ecgedge_device.results import Finding
 from ecgedge_device.sources import PictureWork
 
@@ -45,7 +46,10 @@ class PageJudge:
     def judge(self, work: PictureWork, *, source: str, tell: Tell) -> Finding:
         """Judge a picture; the finding's content says `refused` where it cannot be judged."""
         with self._one_at_a_time:
-            return self._judge(work, source, tell)
+            try:
+                return self._judge(work, source, tell)
+            finally:
+                give_back()
 
     def _judge(self, work: PictureWork, source: str, tell: Tell) -> Finding:
         try:

@@ -16,6 +16,7 @@ from ecgedge_device.commands.options import CONFIG, JSON, QUIET
 from ecgedge_device.demo import prepare_demo
 from ecgedge_device.desk import Outcome, Watch
 from ecgedge_device.log import start_log
+from ecgedge_device.memory import limit_arenas
 from ecgedge_device.notify import Notifier, Watchdog
 from ecgedge_device.report import print_report
 from ecgedge_device.runs import minutes
@@ -75,6 +76,7 @@ def serve(settings: Settings, *, again: bool, quiet: bool, json_output: bool) ->
         Why it ended early, or why results could not be sent.
     """
     start_log(settings.agent.log, quiet=quiet)
+    limit_arenas()
     with stop_on_signals() as stop, _progress(quiet=quiet) as watch, closing(Notifier()) as service:
         agent = Agent(settings, stop=stop, again=again, watch=watch)
         served = agent.run(ready=service.ready, well=Watchdog(service).fed, ending=service.stopping)
