@@ -150,20 +150,3 @@ class Alarms:
         self._v = state["v"]
         self._last_beat_s = math.nan if state["last_beat_s"] is None else state["last_beat_s"]
         self._active, self._ended = dict(state["active"]), dict(state["ended"])
-
-
-def page_alarm(
-    label: str | None, probabilities: dict[str, float], titles: dict[str, str], settings: AlarmSettings
-) -> dict[str, Json] | None:
-    """The alarm that a judged page raises, as a result tells it; None for none."""
-    if label is None or label not in settings.page_classes or probabilities[label] < settings.page_probability:
-        return None
-    return {
-        "rule": f"page_{label}",
-        "state": "begins",
-        "time_s": 0.0,
-        "value": round(probabilities[label], 4),
-        "limit": settings.page_probability,
-        "unit": "probability",
-        "text": f"{titles[label]}, {100 * probabilities[label]:.0f} %",
-    }

@@ -1,6 +1,7 @@
 """Work to durable results: what every source's loop does with a picture, a recording or a live stream."""
 
 from collections.abc import Sequence
+from collections.abc import Mapping
 from uuid import UUID, uuid5
 
 import numpy as np
@@ -10,11 +11,11 @@ from ecgedge.errors import EcgedgeError, InputError, StoreError
 from ecgedge.manifest import Json
 from ecgedge.quality import find_faults
 from ecgedge.records import Beat, Recording, SignalChunk
-from ecgedge_device.alarms import page_alarm
 from ecgedge_device.desk import Desk, Outcome
 from ecgedge_device.heart import Pulse, heart_figures
 from ecgedge_device.live import Event
 from ecgedge_device.log import log
+from ecgedge_device.page_alarms import page_alarms
 from ecgedge_device.page_judge import STAGES, refusal
 from ecgedge_device.results import Finding, Run
 from ecgedge_device.room import with_room
@@ -103,12 +104,12 @@ class Judging:
         return Done("refused", str(finding.content["reason"])) if refused else Done("judged")
 
     def _alarms_of(self, page: Finding) -> list[Finding]:
-        label, shares, titles = (page.content[key] for key in ("label", "probabilities", "titles"))
-        content = page_alarm(label, shares, titles, self._desk.settings.alarms)  # type: ignore[arg-type]  # of a page
-        if content is None:
-            return []
-        full: dict[str, Json] = {"recording": page.content["name"], "bundle": page.content["bundle"], **content}
-        return [Finding(str(uuid5(UUID(page.id), "alarm")), "alarm", self._source, page.time_utc, full)]
+        rules = self._store.open_alarms(self._source)
+        about: dict[str, Json] = {"recording": page.content["name"], "bundle": page.content["bundle"]}
+        return [
+            Finding(_derived(page.id, alarm), "alarm", self._source, page.time_utc, about | alarm)
+            for alarm in page_alarms(page.content, self._desk.settings.alarms, open_rules=rules)
+        ]
 
     def _unreadable(self, work: UnreadableWork) -> Done | None:
         if self._store.result(work.id) is not None:
@@ -310,3 +311,8 @@ def _faults(recording: Recording, lead: str) -> list[Json]:
     column = recording.lead(lead)
     one = Recording(recording.signal[:, column : column + 1], recording.fs_hz, (lead,), recording.name)
     return [fault.message for fault in find_faults(one)]
+
+
+def _derived(uid: str, alarm: Mapping[str, Json]) -> str:
+    """Id of an alarm of a page, the same after a crash."""
+    return str(uuid5(UUID(uid), f"alarm {alarm['rule']} {alarm['state']}"))

@@ -314,6 +314,15 @@ class Store:
             row = self.connection.execute(beat, (uid,)).fetchone()
             return None if row is None else beat_result_of(row)
 
+    def open_alarms(self, source: str) -> list[str]:
+        """Rules of a source whose last alarm has begun and not ended."""
+        select = """SELECT rule FROM (
+                SELECT json_extract(content, '$.rule') AS rule, json_extract(content, '$.state') AS state, max(number)
+                FROM results WHERE kind = 'alarm' AND source = ? GROUP BY rule
+            ) WHERE state = 'begins' ORDER BY rule"""
+        with refused(self.path):
+            return [rule for (rule,) in self.connection.execute(select, (source,))]
+
     def register(self, reporter: str) -> None:
         """Make a reporter known; a new one is told what is stored from now on."""
         with refused(self.path), transaction(self.connection):

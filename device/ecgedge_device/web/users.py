@@ -28,7 +28,25 @@ def add_user(path: Path, name: str, password: str) -> None:
     require_name("user", name)
     if not _SHORTEST <= len(password) <= _LONGEST:
         raise SettingsError(f"password of {len(password)} characters; it must have {_SHORTEST} to {_LONGEST}")
-    users = {**(read_users(path) if path.exists() else {}), name: _HASHER.hash(password)}
+    _write(path, {**(read_users(path) if path.exists() else {}), name: _HASHER.hash(password)})
+
+
+def remove_user(path: Path, name: str) -> None:
+    """Take a user out.
+
+    Raises
+    ------
+    SettingsError
+        There is none of that name, or the file cannot be read or written.
+    """
+    users = read_users(path)
+    if name not in users:
+        raise SettingsError(f"{path}: no user {name}; there are {', '.join(users) or 'none'}")
+    _write(path, {user: entry for user, entry in users.items() if user != name})
+
+
+def _write(path: Path, users: Mapping[str, str]) -> None:
+    """Whole or not at all."""
     draft = path.with_name(f".{path.name}.part")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
