@@ -1,6 +1,7 @@
 # make demo    judge a recording on this machine (installs only what a device needs)
 # make test    all tests            make check   lint, types, import contracts
 # make bench   benchmarks           make lock    pin again          make clean
+# make programs  what tests start of Debian: mosquitto, Chromium (as root; without them those tests are skipped)
 
 PYTHON ?= python3
 DEVICE := .venv
@@ -10,7 +11,9 @@ PIP := -m pip install --quiet --disable-pip-version-check
 PINNED := $(PIP) -c constraints.txt
 QUIET := TF_CPP_MIN_LOG_LEVEL=3
 
-.PHONY: demo test check bench lock clean
+PROGRAMS := mosquitto chromium openssl shellcheck systemd
+
+.PHONY: demo test check bench lock clean programs
 
 demo: $(DEVICE)/installed
 	$(DEVICE)/bin/ecgedge-agent demo
@@ -23,6 +26,13 @@ check: $(DEV)/installed
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy
 	PYTHONPATH=train:convert:device $(DEV)/bin/lint-imports
+
+programs:
+	@missing=$$(for one in $(PROGRAMS); do dpkg -s $$one >/dev/null 2>&1 || echo $$one; done); \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	echo "installing" $$missing "..."; \
+	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; } \
+	    >/dev/null || echo "could not install" $$missing "; tests that need them are skipped"
 
 bench: $(DEV)/installed
 	$(QUIET) $(DEV)/bin/python -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,rounds

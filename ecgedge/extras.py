@@ -10,6 +10,15 @@ _EXTRA_OF_MODULE = {
     "matplotlib": "train",
     "pooch": "data",
     "requests": "data",
+    "watchdog": "device",
+    "serial": "device",
+    "paho": "device",
+    "starlette": "device",
+    "uvicorn": "device",
+    "jinja2": "device",
+    "argon2": "device",
+    "reportlab": "device",
+    "gpiozero": "gpio",
 }
 
 
