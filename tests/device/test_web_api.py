@@ -7,17 +7,17 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
-import numpy as np
 import pytest
 import requests
 from starlette.routing import Route
 
 from ecgedge import NOTICE
 from ecgedge.formats import write_wfdb
+from ecgedge.manifest import Json
 from ecgedge.simulate import simulate_ecg
 from ecgedge_device.live import Event
 from ecgedge_device.web.app import ROUTES
@@ -307,23 +307,35 @@ def test_metrics_are_as_prometheus_wants_them(agent: SmallAgent, address: str) -
     assert 'ecgedge_source_up{source="bed-1"} 1' in answer.text
 
 
-def events_of(answer: requests.Response) -> Iterator[tuple[str, dict[str, object]]]:
+@contextmanager
+def watching(address: str, query: str = "") -> Iterator[Iterator[tuple[str, dict[str, object]]]]:
+    """Topic and data of the events that come."""
+    with closing(http.client.HTTPConnection(address.removeprefix("http://"), timeout=DEADLINE_S)) as connection:
+        connection.request("GET", f"/api/events{query}")
+        answer = connection.getresponse()
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        yield events_of(answer)
+        assert connection.sock is not None
+        connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def events_of(answer: http.client.HTTPResponse) -> Iterator[tuple[str, dict[str, object]]]:
     topic = ""
-    for line in answer.iter_lines(chunk_size=1, decode_unicode=True):
-        if line.startswith("event: "):
-            topic = line.removeprefix("event: ")
-        elif line.startswith("data: "):
-            yield topic, json.loads(line.removeprefix("data: "))
+    for line in answer:
+        key, _, value = line.decode().strip().partition(": ")
+        if key == "event":
+            topic = value
+        elif key == "data":
+            yield topic, json.loads(value)
 
 
 def test_events_reach_who_watches(agent: SmallAgent, address: str) -> None:
     assert not agent.live.watched
-    with requests.get(f"{address}/api/events?source=bed-1", stream=True, timeout=DEADLINE_S) as answer:
-        assert answer.headers["Content-Type"].startswith("text/event-stream")
+    with watching(address, "?source=bed-1") as events:
         wait(lambda: agent.live.watched)
         agent.live.publish(Event("beats", "other", {"fs_hz": 250.0, "beats": []}))
         agent.live.publish(Event("signal", "bed-1", {"start": 0, "fs_hz": 125.0, "lead": "II", "mv": [0.1, None]}))
-        topic, data = next(events_of(answer))
+        topic, data = next(events)
     assert topic == "signal"
     assert data == {"start": 0, "fs_hz": 125.0, "lead": "II", "mv": [0.1, None], "source": "bed-1"}
     wait(lambda: not agent.live.watched)  # nobody looks any more: nothing is made
@@ -331,17 +343,15 @@ def test_events_reach_who_watches(agent: SmallAgent, address: str) -> None:
 
 def test_a_slow_watcher_is_let_go_and_holds_up_nobody(agent: SmallAgent, address: str) -> None:
     host, port = address.removeprefix("http://").split(":")
-    samples = np.arange(3000).tolist()
+    samples: list[Json] = list(range(3000))
     with closing(socket.create_connection((host, int(port)))) as slow:
-        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        slow.sendall(f"GET /api/events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        slow.sendall(f"GET /api/events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())  # and never reads
         wait(lambda: agent.live.watched)
-        with requests.get(f"{address}/api/events", stream=True, timeout=DEADLINE_S) as quick:
-            found = events_of(quick)
-            for number in range(2000):
+        with watching(address) as events:
+            for number in range(1500):
                 agent.live.publish(Event("signal", "bed-1", {"start": number, "mv": samples}))
                 if number % 20 == 0:  # the quick one keeps up
-                    while next(found)[1]["start"] != number:
+                    while next(events)[1]["start"] != number:
                         pass
             wait(lambda: "ecgedge_web_watchers 1\n" in requests.get(f"{address}/metrics").text)
     wait(lambda: not agent.live.watched)

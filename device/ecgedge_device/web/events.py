@@ -22,7 +22,7 @@ HEARTBEAT_S = 15.0
 MOST_CLIENTS = 16
 MOST_WAITING = 400
 """Events that wait for one client until it is let go of."""
-SEND_S = 10.0
+SEND_S = 5.0
 """Longest time that a client may block a write."""
 LONGEST_S = 900.0
 """After this a client has to come anew and prove again that it may."""
