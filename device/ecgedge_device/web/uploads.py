@@ -81,8 +81,12 @@ class _TooLarge(Exception):
     pass
 
 
-async def read_form(request: Request, *, limit_bytes: int = _FORM_BYTES) -> FormData:
+async def read_form(request: Request, *, files_bytes: int = 0) -> FormData:
     """The form of a request, its CSRF token checked.
+
+    Parameters
+    ----------
+    files_bytes : what its files may have together
 
     Raises
     ------
@@ -96,11 +100,11 @@ async def read_form(request: Request, *, limit_bytes: int = _FORM_BYTES) -> Form
         "application/x-www-form-urlencoded",
     ):
         raise Failure(415, "no form; send multipart/form-data")
-    counted = Counted(request.receive, limit_bytes)
+    counted = Counted(request.receive, files_bytes + _FORM_BYTES)
     try:
         form = await Request(request.scope, counted).form(max_files=_MOST_FILES, max_fields=20)
     except _TooLarge:
-        raise too_large(limit_bytes) from None
+        raise too_large(files_bytes or _FORM_BYTES) from None
     except (MultiPartException, HTTPException):
         raise Failure(422, "the form is damaged; send it again") from None
     prove(request, str(form.get("csrf", "")))
@@ -152,7 +156,7 @@ async def take_in(request: Request) -> list[str]:
 async def _received(request: Request, limit_bytes: int) -> list[Received]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        form = await read_form(request, limit_bytes=limit_bytes + _FORM_BYTES)
+        form = await read_form(request, files_bytes=limit_bytes)
         try:
             parts = [part for part in form.getlist(FIELD) if isinstance(part, UploadFile) and part.filename]
             return [Received(str(part.filename), await part.read()) for part in parts]
