@@ -206,6 +206,13 @@ def test_all_addresses_together_are_limited() -> None:
         sleep(0.02)
 
 
+def test_attempts_count_before_they_are_judged() -> None:
+    throttle = Throttle(per_address=3, overall=100)
+    assert [throttle.attempt("192.0.2.1") > 0 for _ in range(5)] == [False] * 3 + [True] * 2
+    throttle.succeeded("192.0.2.1")
+    assert throttle.attempt("192.0.2.1") == 0
+
+
 def test_one_ipv6_network_is_one_address() -> None:
     throttle = Throttle(per_address=2, overall=100)
     for number in range(2):
@@ -240,7 +247,16 @@ def test_every_form_needs_its_token(tmp_path: Path, path: str) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example"}],
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "evil.example"},
+        {"Origin": "http://["},
+        {"Host": "["},
+        {"Host": "localhost@evil.example"},
+        {"Host": "127.0.0.1.evil.example"},
+    ],
 )
 def test_a_foreign_page_cannot_use_the_open_page(tmp_path: Path, headers: dict[str, str]) -> None:
     with served(SmallAgent(tmp_path)) as address:

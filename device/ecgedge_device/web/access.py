@@ -7,8 +7,9 @@ alone; then only requests that name this machine are answered, so that no foreig
 import hmac
 import ipaddress
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection, Request
@@ -113,12 +114,13 @@ class Access:
         return not user or (self.users is not None and self.users.entries().get(user) == entry)
 
     def _check_host(self, headers: Headers) -> None:
-        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
-        if host not in self._hosts:
+        place = _place(f"//{headers.get('host', '')}").rpartition("@")[2]
+        host = place.partition("]")[0].removeprefix("[") if place.startswith("[") else place.partition(":")[0]
+        if host.lower() not in self._hosts:
             raise Denied(403, "this page answers to localhost only; give token or users in [web] for other names")
 
     def _check_bearer(self, header: str, address: str) -> None:
-        self._check_rate(address, overall=False)
+        _check_wait(self.throttle.wait_s(address, overall=False))
         scheme, _, sent = header.partition(" ")
         if not self._token or scheme.lower() != "bearer" or not self._is_token(sent):
             self.throttle.failed(address)
@@ -126,10 +128,6 @@ class Access:
 
     def _is_token(self, sent: str) -> bool:
         return bool(self._token) and hmac.compare_digest(sent.strip().encode(), self._token)
-
-    def _check_rate(self, address: str, *, overall: bool) -> None:
-        if wait_s := self.throttle.wait_s(address, overall=overall):
-            raise Denied(429, f"too many failed logins; try again in {wait_s / 60:.0f} min", wait_s=wait_s)
 
     def log_in(self, address: str, *, name: str, password: str) -> str:
         """The cookie of a new session. Without a users file the password is the token. Blocks while it hashes.
@@ -139,10 +137,9 @@ class Access:
         Denied
             Wrong, or too many failures.
         """
-        self._check_rate(address, overall=True)
+        _check_wait(self.throttle.attempt(address))
         entry = self.users.check(name, password) if self.users else ""
         if not (entry if self.users else self._is_token(password)):
-            self.throttle.failed(address)
             raise Denied(401, "name or password is wrong" if self.users else "the token is wrong")
         self.throttle.succeeded(address)
         return self.sessions.begin(name if self.users else "", entry)
@@ -158,6 +155,19 @@ class Access:
         wanted = self.sessions.csrf_token(visitor.cookie)
         if not (visitor.cookie and hmac.compare_digest(sent.encode(), wanted.encode())):
             raise Denied(403, "this form is no longer good (its CSRF token); load the page again")
+
+
+def _check_wait(wait_s: float) -> None:
+    if wait_s:
+        raise Denied(429, f"too many failed logins; try again in {ceil(wait_s / 60)} min", wait_s=wait_s)
+
+
+def _place(address: str) -> str:
+    """Host and port of an address; empty where it is none."""
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return ""
 
 
 def address_of(connection: HTTPConnection) -> str:
@@ -212,7 +222,7 @@ class Gate:
     def _check_origin(self, method: str, headers: Headers) -> None:
         """A page from elsewhere must not make a browser change anything here."""
         origin = headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+        foreign = origin is not None and _place(origin) != headers.get("host", "")
         if method not in _SAFE_METHODS and (foreign or headers.get("sec-fetch-site") in ("cross-site", "same-site")):
             raise Denied(403, "sent by a page from elsewhere; use this page's own forms")
 
@@ -221,7 +231,7 @@ class Gate:
         if _listed(path, _PROGRAM_PATHS) or scope["method"] not in _SAFE_METHODS:
             message = "log in, or send the token of [web] as Authorization: Bearer TOKEN"
             return JSONResponse({"error": message}, 401, {"WWW-Authenticate": "Bearer"})
-        return RedirectResponse("/login" if path == "/" else f"/login?next={path}", 303)
+        return RedirectResponse("/login" if path == "/" else f"/login?next={quote(path)}", 303)
 
     def with_cookie(self, send: Send, value: str) -> Send:
         """A `send` that sets the cookie."""

@@ -26,27 +26,46 @@ class Throttle:
         self._by_address: dict[str, deque[float]] = {}
         self._lock = threading.Lock()
 
+    def attempt(self, address: str) -> float:
+        """Begin to log in: how long this address must wait first, s; or 0, and the attempt counts until it succeeds.
+
+        Counted before the password is looked at, so that many attempts at once are no way around.
+        """
+        with self._lock:
+            wait_s = self._wait_s(address, overall=True)
+            if not wait_s:
+                self._note(address)
+            return wait_s
+
     def wait_s(self, address: str, *, overall: bool) -> float:
         """How long this address must wait before it may try again, s; 0: not at all."""
         with self._lock:
-            found = [self._left_s(self._by_address.get(_network(address), deque()), self._per_address)]
-            if overall:
-                found.append(self._left_s(self._all, self._overall))
-            return max(found)
+            return self._wait_s(address, overall=overall)
+
+    def _wait_s(self, address: str, *, overall: bool) -> float:
+        found = [self._left_s(self._by_address.get(_network(address), deque()), self._per_address)]
+        if overall:
+            found.append(self._left_s(self._all, self._overall))
+        return max(found)
 
     def failed(self, address: str) -> None:
         """Note one failure."""
-        now, network = monotonic(), _network(address)
         with self._lock:
-            if len(self._by_address) >= _ADDRESSES:
-                self._forget(now)
-            self._by_address.setdefault(network, deque(maxlen=self._per_address)).append(now)
-            self._all.append(now)
+            self._note(address)
+
+    def _note(self, address: str) -> None:
+        now = monotonic()
+        if len(self._by_address) >= _ADDRESSES:
+            self._forget(now)
+        self._by_address.setdefault(_network(address), deque(maxlen=self._per_address)).append(now)
+        self._all.append(now)
 
     def succeeded(self, address: str) -> None:
-        """Forget what an address did wrong before."""
+        """Forget what an address did wrong before, and its last attempt."""
         with self._lock:
             self._by_address.pop(_network(address), None)
+            if self._all:
+                self._all.pop()
 
     def _left_s(self, failures: deque[float], most: int) -> float:
         if len(failures) < most:
