@@ -245,19 +245,19 @@ def test_every_form_needs_its_token(tmp_path: Path, path: str) -> None:
         )
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Origin": "http://evil.example"},
-        {"Origin": "null"},
-        {"Sec-Fetch-Site": "cross-site"},
-        {"Host": "evil.example"},
-        {"Origin": "http://["},
-        {"Host": "["},
-        {"Host": "localhost@evil.example"},
-        {"Host": "127.0.0.1.evil.example"},
-    ],
+FOREIGN = (
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "http://["},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Host": "evil.example"},
+    {"Host": "["},
+    {"Host": "localhost@evil.example"},
+    {"Host": "127.0.0.1.evil.example"},
 )
+
+
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
 def test_a_foreign_page_cannot_use_the_open_page(tmp_path: Path, headers: dict[str, str]) -> None:
     with served(SmallAgent(tmp_path)) as address:
         (tmp_path / "page.jpg").write_bytes(jpeg())

@@ -5,6 +5,7 @@ Playwright's driver with Debian's Chromium: pip installs it, and nothing is down
 
 import re
 import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,6 @@ from ecgedge_device.agent import Agent
 from ecgedge_device.report_settings import JsonLinesSettings
 from ecgedge_device.settings import AgentSettings, Settings, WebSettings
 from ecgedge_device.source_settings import HttpSettings, ReplaySettings
-from ecgedge_device.web.server import WebServer
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -37,23 +37,22 @@ PATHS = ("/", "/picture", "/results", "/state", "/login")
 @pytest.fixture(name="address", scope="module")
 def address_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("agent")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     np.save(folder / "ecg.npy", simulate_ecg(600.0, seed=3, fs_hz=360.0, veb_rate=12.0).signal[:, :1])
     replay = ReplaySettings(path=folder / "ecg.npy", name="bed-1", fs_hz=360.0, lead=None, speed="real", chunk_s=0.25)
     settings = Settings(
         sources=(replay, HttpSettings(limit_mb=3.0)),
         reports=(JsonLinesSettings(path=folder / "results.jsonl"),),
         agent=AgentSettings(name="ward-3", store=folder / "state" / "ecgedge.sqlite"),
-        web=WebSettings(port=0),
+        web=WebSettings(port=port),
     )
     stop, ready = threading.Event(), threading.Event()
     agent = Agent(settings, stop=stop)
     judging = threading.Thread(target=lambda: agent.run(ready=ready.set))
     judging.start()
     assert ready.wait(60)
-    server = WebServer(agent)
-    server.start()
-    yield server.url.rstrip("/")
-    server.stop()
+    yield f"http://127.0.0.1:{port}"
     stop.set()
     judging.join(60)
 
