@@ -22,11 +22,11 @@ from ecgedge_device.live import Live
 from ecgedge_device.log import log
 from ecgedge_device.report_settings import REPORTS
 from ecgedge_device.reporters import Reporter, open_reporter
+from ecgedge_device.room import open_store, with_room
 from ecgedge_device.settings import Settings
 from ecgedge_device.shelf import TASKS, Shelf, shelf_of
 from ecgedge_device.source_settings import SOURCES, ReplaySettings, StdinSettings
 from ecgedge_device.sources import Source, open_source
-from ecgedge_device.store import Store
 from ecgedge_device.store_errors import sole_agent
 from ecgedge_device.worker import Worker
 
@@ -133,15 +133,16 @@ class Agent:
         SettingsError
             The web page cannot be opened as [web] says.
         """
-        with sole_agent(self.store_path), Store(self.store_path) as store, ExitStack() as stack:
+        with sole_agent(self.store_path), open_store(self.store_path) as store, ExitStack() as stack:
             desk = self._desk
             deliveries = self._deliveries()
             for delivery in deliveries:
-                store.register(delivery.name)
+                with_room(desk, store, partial(store.register, delivery.name))
                 stack.enter_context(delivery)
             desk.deliveries = deliveries
             self._open_web(stack)
-            Housekeeping(desk, well).start()
+            housekeeping = Housekeeping(desk, well)
+            housekeeping.start()
             workers = self._workers()
             for worker in workers:
                 worker.start()
@@ -149,8 +150,8 @@ class Agent:
             self._wait(workers)
             ending()
             stack.close()  # hands over the rest
-            kinds = {each.name: each.send for each in self.settings.reports}
-            unsent = sum(store.count_unsent(each.name, kinds.get(each.name, ("beat",))) for each in deliveries)
+            housekeeping.join(_JOIN_S)
+            unsent = sum(store.count_unsent(each.name, desk.told[each.name]) for each in deliveries)
             troubles = [*desk.failures, *(each.trouble for each in deliveries if each.trouble is not None)]
             return Served(tuple(desk.outcomes), unsent, troubles[0] if troubles else None)
 

@@ -69,6 +69,11 @@ class Desk:
         """Where pictures and snippets go; None where the settings keep none."""
         return self.keeper if self.settings.keep.pictures else None
 
+    @property
+    def told(self) -> dict[str, tuple[str, ...]]:
+        """Reporter -> kinds of results that it is told."""
+        return {each.name: each.send for each in self.settings.reports}
+
     def page_judge(self) -> PageJudge:
         """The judge of pages with the bundle in use; opened when the first page comes, and after a change of bundle."""
         with self._opening:

@@ -10,7 +10,9 @@ from ecgedge.errors import EcgedgeError
 from ecgedge_device.desk import Desk
 from ecgedge_device.live import Event
 from ecgedge_device.log import log
+from ecgedge_device.reserve import Reserve
 from ecgedge_device.retention import dropped, free_bytes, tidy
+from ecgedge_device.room import open_store
 from ecgedge_device.store import Store
 
 TIDY_S = 600.0
@@ -37,7 +39,8 @@ class Housekeeping(threading.Thread):
     def run(self) -> None:
         """Until the agent stops."""
         try:
-            with Store(self._desk.settings.agent.store) as store:
+            with open_store(self._desk.settings.agent.store) as store:
+                Reserve(store.path).fill()
                 while not self._desk.stop.wait(LOOK_S):
                     self._look(store)
         except Exception as error:
@@ -49,8 +52,8 @@ class Housekeeping(threading.Thread):
             if monotonic() - self._tidied_s >= TIDY_S:
                 self._tidy(store)
             self._facts(store)
-        except EcgedgeError as error:
-            log.warning("housekeeping fails", extra={"reason": str(error)})
+        except (EcgedgeError, OSError) as error:
+            log.warning("housekeeping fails", extra={"reason": type(error).__name__})
         self._show_states()
         busy = self._desk.health.busy_s()
         hanging = [name for name, seconds in busy.items() if seconds > STUCK_S]
@@ -61,7 +64,8 @@ class Housekeeping(threading.Thread):
 
     def _tidy(self, store: Store) -> None:
         self._tidied_s = monotonic()
-        done = tidy(store, self._desk.keeper, self._desk.settings.keep)
+        self._desk.health.fact("files_bytes", sum(size for _, size in self._desk.keeper.kept()))  # slow: thousands
+        done = tidy(store, self._desk.keeper, self._desk.settings.keep, self._desk.told)
         if done.beats or done.results or done.files:
             removed = {"beats": done.beats, "results": done.results, "files": done.files, "bytes": done.bytes}
             log.info("tidied", extra=removed)
@@ -72,7 +76,6 @@ class Housekeeping(threading.Thread):
         health = self._desk.health
         health.fact("free_bytes", free_bytes(store))
         health.fact("store_bytes", store.path.stat().st_size)
-        health.fact("files_bytes", sum(size for _, size in self._desk.keeper.kept()))
         health.fact("disk_bytes", shutil.disk_usage(store.path.parent).total)
         health.fact("dropped", dict(dropped(store)))
         health.fact("temperature_c", temperature_c())

@@ -6,18 +6,22 @@ Pictures and snippets go before beats, beats before other results. What no repor
 import json
 import shutil
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ecgedge_device.files import FileKeeper
+from ecgedge_device.log import log
 from ecgedge_device.migrations import transaction
+from ecgedge_device.reserve import RESERVE_BYTES, Reserve
 from ecgedge_device.settings import KeepSettings
 from ecgedge_device.store import Store
 from ecgedge_device.store_errors import refused
 
 _STEP = 2000
 """Rows removed at once: short transactions, so that nobody who judges waits long."""
+_STEPS_OF_ROOM = 20
+"""At most, where nothing can be written: so many rows take some 10 MB."""
 
 
 @dataclass(slots=True)
@@ -32,26 +36,57 @@ class Tidied:
     """Reporter -> results that it had not taken yet."""
 
 
-def tidy(store: Store, keeper: FileKeeper, settings: KeepSettings) -> Tidied:
+Told = Mapping[str, Sequence[str]]
+"""Reporter -> kinds of results that it is told."""
+
+
+def tidy(store: Store, keeper: FileKeeper, settings: KeepSettings, told: Told) -> Tidied:
     """Remove what is too old, then what is too much; the oldest pictures and then beats where space is short."""
     done = Tidied()
-    _age(store, keeper, settings, done)
+    _age(store, keeper, settings, done, told)
+    keeper.sweep(_named_files(store))
     over = sum(size for _, size in keeper.kept()) - settings.pictures_mb * 1e6
     if over > 0:
         _shed_files(store, keeper, over, done)
-    lacking = settings.free_mb * 1e6 - free_bytes(store)
-    if lacking > 0 and not _shed_files(store, keeper, lacking, done):
-        _shed_beats(store, done)
+    lacking = _lacking(store, settings)
+    if lacking > 0:
+        lacking -= _shed_files(store, keeper, lacking, done)
+    while lacking > 0 and _shed_beats(store, done, told):
+        store.give_back()
+        lacking = _lacking(store, settings)
+    if not Reserve(store.path).fill():
+        log.warning("no space to set aside", extra={"free_bytes": free_bytes(store)})
     return done
 
 
-def make_room(store: Store, keeper: FileKeeper) -> Tidied:
+def make_room(store: Store, keeper: FileKeeper, told: Told) -> Tidied:
     """Remove the oldest there is, since nothing can be written: a fiftieth of the files, else beats, else results."""
-    done = Tidied()
+    done, reserve = Tidied(), Reserve(store.path)
+    reserve.release()
     total = sum(size for _, size in keeper.kept())
-    if not _shed_files(store, keeper, max(1.0, total / 50), done) and not _shed_beats(store, done):
-        _shed_results(store, done)
+    wanted = max(RESERVE_BYTES if total else 1.0, total / 50)
+    if not _shed_files(store, keeper, wanted, done):
+        for _ in range(_STEPS_OF_ROOM):
+            if not _shed_beats(store, done, told) and not _shed_results(store, done, told):
+                break
+            store.give_back()
+            if reserve.fill():
+                break
+    store.give_back()
+    reserve.fill()
     return done
+
+
+def _lacking(store: Store, settings: KeepSettings) -> float:
+    """How many bytes more should be free; what new rows can take in the store's file counts as free."""
+    return settings.free_mb * 1e6 - free_bytes(store) - store.unused_bytes
+
+
+def _named_files(store: Store) -> set[str]:
+    """Files that a result names."""
+    with refused(store.path):
+        rows = store.connection.execute("SELECT files FROM results WHERE files_bytes > 0")
+        return {name for (files,) in rows for name in json.loads(files).values()}
 
 
 def free_bytes(store: Store) -> int:
@@ -65,19 +100,23 @@ def dropped(store: Store) -> dict[str, int]:
         return dict(store.connection.execute("SELECT kind, count FROM dropped"))
 
 
-def _age(store: Store, keeper: FileKeeper, settings: KeepSettings, done: Tidied) -> None:
+def _age(store: Store, keeper: FileKeeper, settings: KeepSettings, done: Tidied, told: Told) -> None:
     if settings.pictures_days:
         where = "files_bytes > 0 AND stored_utc < ?"
         while names := _forget_files(store, where, _before(settings.pictures_days)):
             _remove(keeper, names, done)
     if settings.beats_days:
-        while count := _delete(store, "beats", "stored_utc < ?", _before(settings.beats_days), done):
+        while count := _delete(store, "beats", "stored_utc < ?", _before(settings.beats_days), done, told):
             done.beats += count
     if settings.results_days:
         while names := _forget_files(store, "files_bytes > 0 AND stored_utc < ?", _before(settings.results_days)):
             _remove(keeper, names, done)
-        while count := _delete(store, "results", "stored_utc < ?", _before(settings.results_days), done):
+        while count := _delete(store, "results", "stored_utc < ?", _before(settings.results_days), done, told):
             done.results += count
+        with refused(store.path), transaction(store.connection):
+            store.connection.execute(
+                "DELETE FROM dead_letters WHERE given_up_utc < ?", (_before(settings.results_days),)
+            )
 
 
 def _before(days: float) -> str:
@@ -112,35 +151,36 @@ def _remove(keeper: FileKeeper, names: list[str], done: Tidied) -> None:
         done.files += 1
 
 
-def _shed_beats(store: Store, done: Tidied) -> int:
-    count = _delete(store, "beats", "? = ''", "", done)
+def _shed_beats(store: Store, done: Tidied, told: Told) -> int:
+    count = _delete(store, "beats", "? = ''", "", done, told)
     done.beats += count
     _count(store, {"beat": count})
     return count
 
 
-def _shed_results(store: Store, done: Tidied) -> int:
-    count = _delete(store, "results", "? = ''", "", done)
+def _shed_results(store: Store, done: Tidied, told: Told) -> int:
+    count = _delete(store, "results", "? = ''", "", done, told)
     done.results += count
     _count(store, {"result": count})
     return count
 
 
-def _delete(store: Store, table: str, where: str, value: str, done: Tidied) -> int:
+def _delete(store: Store, table: str, where: str, value: str, done: Tidied, told: Told) -> int:
     """Remove up to so many of the oldest rows, and count for each reporter what it had not taken."""
-    select = f"SELECT number FROM {table} WHERE {where} ORDER BY number LIMIT {_STEP}"
+    kind = "'beat'" if table == "beats" else "kind"
+    select = f"SELECT number, {kind} FROM {table} WHERE {where} ORDER BY number LIMIT {_STEP}"
     with refused(store.path), transaction(store.connection):
-        numbers = [number for (number,) in store.connection.execute(select, (value,))]
-        if not numbers:
-            return 0
-        _count_unsent(store.connection, numbers, done)
-        store.connection.execute(f"DELETE FROM {table} WHERE number IN ({select})", (value,))
-    return len(numbers)
+        rows = store.connection.execute(select, (value,)).fetchall()
+        if rows:
+            _count_unsent(store.connection, rows, done, told)
+            store.connection.executemany(f"DELETE FROM {table} WHERE number = ?", [(number,) for number, _ in rows])
+    return len(rows)
 
 
-def _count_unsent(connection: sqlite3.Connection, numbers: list[int], done: Tidied) -> None:
+def _count_unsent(connection: sqlite3.Connection, rows: list[tuple[int, str]], done: Tidied, told: Told) -> None:
     for name, taken in connection.execute("SELECT name, done FROM reporters").fetchall():
-        if lost := sum(number > taken for number in numbers):
+        kinds = told.get(name, ())  # none: it is in the settings no more
+        if lost := sum(number > taken and kind in kinds for number, kind in rows):
             done.dropped[name] = done.dropped.get(name, 0) + lost
             connection.execute("UPDATE reporters SET dropped = dropped + ? WHERE name = ?", (lost, name))
 

@@ -1,10 +1,13 @@
 """Writing where the disk may be full: the oldest is dropped by the stated rule, counted, said, and tried again."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
+from ecgedge.errors import StoreError
 from ecgedge_device.desk import Desk
 from ecgedge_device.log import log
+from ecgedge_device.reserve import Reserve
 from ecgedge_device.retention import make_room
 from ecgedge_device.store import Store
 from ecgedge_device.store_errors import StoreFull
@@ -21,18 +24,48 @@ def with_room(desk: Desk, store: Store, write: Callable[[], T]) -> T | None:
     StoreError
         It failed of something else than space.
     """
+    full_before = False
     while True:
         try:
-            return write()
+            written = write()
         except StoreFull as full:
+            full_before = True
             desk.health.fact("disk_full", str(full))
-            try:
-                done = make_room(store, desk.keeper)
-            except StoreFull:
-                log.error("disk full, and nothing can be removed", extra={"reason": str(full)})
-                done = None
-            if done is not None and (done.files or done.beats or done.results):
-                removed = {"files": done.files, "beats": done.beats, "results": done.results}
-                log.warning("disk full, oldest removed", extra=removed)
-            elif desk.stop.wait(_PAUSE_S):
+            if not _made(desk, store) and desk.stop.wait(_PAUSE_S):
                 return None
+        else:
+            if full_before:
+                desk.health.fact("disk_full", None)
+            return written
+
+
+def _made(desk: Desk, store: Store) -> bool:
+    """Whether anything could be removed."""
+    try:
+        done = make_room(store, desk.keeper, desk.told)
+    except StoreError as error:
+        log.error("disk full, and nothing can be removed", extra={"reason": type(error).__name__})
+        return False
+    if not (done.files or done.beats or done.results):
+        return False
+    removed = {"files": done.files, "beats": done.beats, "results": done.results}
+    log.warning("disk full, oldest removed", extra=removed)
+    for name, count in done.dropped.items():
+        log.warning("removed before it was sent", extra={"reporter": name, "results": count})
+    return True
+
+
+def open_store(path: Path) -> Store:
+    """Open the store, also on a full disk, if space was set aside on it.
+
+    Raises
+    ------
+    StoreError
+        As `Store`.
+    """
+    try:
+        return Store(path)
+    except StoreFull:
+        if not Reserve(path).release():
+            raise
+        return Store(path)

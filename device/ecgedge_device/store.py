@@ -31,6 +31,7 @@ from ecgedge_device.rows import (
 from ecgedge_device.store_errors import refused
 
 NOT_BEATS: tuple[Kind, ...] = KINDS[1:]
+_UNUSED = ("freelist_count", "page_size")
 
 
 class Store:
@@ -59,6 +60,7 @@ class Store:
                 raise
 
     def _prepare(self) -> None:
+        self.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file: it can give space back
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("PRAGMA synchronous = FULL")  # a commit is on the disk, not only in its cache
         self.connection.execute("PRAGMA foreign_keys = ON")
@@ -75,6 +77,19 @@ class Store:
     def close(self) -> None:
         """Close the connection; what was committed stays."""
         self.connection.close()
+
+    def give_back(self) -> None:
+        """Give the space of removed rows back to the disk, as far as nobody else uses the store just now."""
+        with refused(self.path):
+            self.connection.execute("PRAGMA incremental_vacuum").fetchall()
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    @property
+    def unused_bytes(self) -> int:
+        """Space in the file that no row uses, and that new rows will."""
+        with refused(self.path):
+            pages, size = (self.connection.execute(f"PRAGMA {what}").fetchone()[0] for what in _UNUSED)
+        return int(pages) * int(size)
 
     @property
     def files(self) -> Path:

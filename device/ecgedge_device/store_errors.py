@@ -18,6 +18,10 @@ _REMEDIES = (
 )
 
 
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+"""The second one is a file beside the store that cannot grow."""
+
+
 class StoreFull(StoreError):
     """The disk is full; what was stored before is safe."""
 
@@ -28,7 +32,7 @@ def refused(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or "is full" in str(error):
+        if getattr(error, "sqlite_errorcode", None) in _FULL:
             raise StoreFull(f"{path}: {error}; free some space; what was stored before is safe") from error
         remedy = next((text for word, text in _REMEDIES if word in str(error)), "check file and disk")
         raise StoreError(f"{path}: {error}; {remedy}") from error

@@ -7,8 +7,8 @@ from ecgedge.errors import EcgedgeError, InputError, SettingsError
 from ecgedge_device.desk import Desk
 from ecgedge_device.judging import Judging
 from ecgedge_device.log import log
+from ecgedge_device.room import open_store
 from ecgedge_device.sources import Source, SourceError
-from ecgedge_device.store import Store
 
 _LONGEST_PAUSE_S = 60.0
 
@@ -30,7 +30,7 @@ class Worker(threading.Thread):
         """Until the source ends or the agent stops."""
         name, desk = self._source_name, self._desk
         try:
-            with Store(desk.settings.agent.store) as store:
+            with open_store(desk.settings.agent.store) as store:
                 judging = Judging(desk, store, name, lasting=self._lasting)
                 while not desk.stop.is_set() and not self._exhausted(judging):
                     self._rest()
