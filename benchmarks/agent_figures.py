@@ -19,6 +19,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -143,7 +144,7 @@ def picture(folder: Path, *, count: int = 8) -> str:
         ways[0].append(time.perf_counter() - begun_s)
         engine.judge(read)
         ways[1].append(time.perf_counter() - begun_s - ways[0][-1])
-    decode_s = [_timed(lambda path=path: read_picture(path)) for path in paths]
+    decode_s = [_timed(partial(read_picture, path)) for path in paths]
     bare = [decode + judge for decode, judge in zip(decode_s, ways[1][1:], strict=True)]
     inbox = folder / "in"
     inbox.mkdir()

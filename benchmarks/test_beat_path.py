@@ -16,8 +16,9 @@ from ecgedge.preprocess import pipeline_of
 from ecgedge.records import IntArray, Recording
 from ecgedge.rpeaks import detect_rpeaks
 from ecgedge.runtime import load_interpreter
-from ecgedge_device.agent import serve
-from ecgedge_device.settings import Settings, read_settings
+from ecgedge_device.agent import Agent
+from ecgedge_device.settings import Settings
+from ecgedge_device.settings_file import read_settings
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +100,7 @@ def test_agent(benchmark: BenchmarkFixture, half_hour: Recording, tmp_path: Path
         return (read_settings(folder / "agent.toml"),), {}
 
     def whole(settings: Settings) -> None:
-        outcome = serve(settings, stop=Event())
-        assert outcome.run.finished_utc and outcome.unsent == 0
+        served = Agent(settings, stop=Event()).run()
+        assert served.outcomes[0].run.finished_utc and served.unsent == 0
 
     benchmark.pedantic(whole, setup=fresh, rounds=5, warmup_rounds=1)

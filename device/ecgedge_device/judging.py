@@ -1,7 +1,6 @@
 """Work to durable results: what every source's loop does with a picture, a recording or a live stream."""
 
-from collections.abc import Sequence
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID, uuid5
 
 import numpy as np
