@@ -22,6 +22,7 @@ from ecgedge_device.live import Live
 from ecgedge_device.log import log
 from ecgedge_device.report_settings import REPORTS
 from ecgedge_device.reporters import Reporter, open_reporter
+from ecgedge_device.reserve import Reserve
 from ecgedge_device.room import open_store, with_room
 from ecgedge_device.settings import Settings
 from ecgedge_device.shelf import TASKS, Shelf, shelf_of
@@ -136,6 +137,7 @@ class Agent:
         with sole_agent(self.store_path), open_store(self.store_path) as store, ExitStack() as stack:
             desk = self._desk
             deliveries = self._deliveries()
+            Reserve(self.store_path).fill()
             for delivery in deliveries:
                 with_room(desk, store, partial(store.register, delivery.name))
                 stack.enter_context(delivery)

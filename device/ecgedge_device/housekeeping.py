@@ -10,7 +10,6 @@ from ecgedge.errors import EcgedgeError
 from ecgedge_device.desk import Desk
 from ecgedge_device.live import Event
 from ecgedge_device.log import log
-from ecgedge_device.reserve import Reserve
 from ecgedge_device.retention import dropped, free_bytes, tidy
 from ecgedge_device.room import open_store
 from ecgedge_device.store import Store
@@ -40,7 +39,6 @@ class Housekeeping(threading.Thread):
         """Until the agent stops."""
         try:
             with open_store(self._desk.settings.agent.store) as store:
-                Reserve(store.path).fill()
                 while not self._desk.stop.wait(LOOK_S):
                     self._look(store)
         except Exception as error:

@@ -6,7 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 RESERVE_BYTES = 4 * 2**20
-"""As much as SQLite's journal takes before it is written back (1000 pages of 4096 bytes)."""
+LEAST_BYTES = 2**20
+"""As much as SQLite's journal takes before it is written back, see `Store`."""
 
 
 class Reserve:
@@ -15,21 +16,22 @@ class Reserve:
     Parameters
     ----------
     store : path of the store
-    size : of the file, bytes
+    size : of the file, bytes; less where half of what is free is less
     """
 
     def __init__(self, store: Path, size: int = RESERVE_BYTES) -> None:
         self._path, self._size = store.with_name(store.name + ".reserve"), size
 
     def fill(self) -> bool:
-        """Set the space aside where it is not and there is plenty; whether it is there now."""
+        """Set the space aside where it is not; whether it is there now."""
         if self._path.exists():
             return True
         try:
-            if shutil.disk_usage(self._path.parent).free < 2 * self._size:
+            size = min(self._size, shutil.disk_usage(self._path.parent).free // 2)
+            if size < LEAST_BYTES:
                 return False
             with self._path.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, self._size)
+                os.posix_fallocate(file.fileno(), 0, size)
         except OSError:
             self.release()
             return False

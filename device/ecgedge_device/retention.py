@@ -7,6 +7,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +17,7 @@ from ecgedge_device.migrations import transaction
 from ecgedge_device.reserve import RESERVE_BYTES, Reserve
 from ecgedge_device.settings import KeepSettings
 from ecgedge_device.store import Store
-from ecgedge_device.store_errors import refused
+from ecgedge_device.store_errors import StoreFull, refused
 
 _STEP = 2000
 """Rows removed at once: short transactions, so that nobody who judges waits long."""
@@ -63,6 +64,8 @@ def make_room(store: Store, keeper: FileKeeper, told: Told) -> Tidied:
     """Remove the oldest there is, since nothing can be written: a fiftieth of the files, else beats, else results."""
     done, reserve = Tidied(), Reserve(store.path)
     reserve.release()
+    with suppress(StoreFull):
+        store.give_back()  # what waits in the journal takes its place in the store's file
     total = sum(size for _, size in keeper.kept())
     wanted = max(RESERVE_BYTES if total else 1.0, total / 50)
     if not _shed_files(store, keeper, wanted, done):
@@ -127,22 +130,34 @@ def _before(days: float) -> str:
 def _shed_files(store: Store, keeper: FileKeeper, wanted_bytes: float, done: Tidied) -> int:
     """Remove the oldest files until so many bytes are free; how many bytes that were."""
     freed = 0
-    while freed < wanted_bytes and (names := _forget_files(store, "files_bytes > 0 AND ? = ''", "", most=10)):
+    while freed < wanted_bytes and (rows := _with_files(store, "files_bytes > 0 AND ? = ''", "", most=10)):
         before = done.bytes
-        _remove(keeper, names, done)
+        _remove(keeper, [name for _, names in rows for name in names], done)  # first: the database may need the space
         freed += done.bytes - before
-        _count(store, {"file": len(names)})
+        _forget(store, [number for number, _ in rows])
+        _count(store, {"file": sum(len(names) for _, names in rows)})
     return freed
 
 
-def _forget_files(store: Store, where: str, value: str, *, most: int = 200) -> list[str]:
+def _forget_files(store: Store, where: str, value: str) -> list[str]:
     """Take the files of the oldest results out of the database, and return their names."""
+    rows = _with_files(store, where, value, most=200)
+    _forget(store, [number for number, _ in rows])
+    return [name for _, names in rows for name in names]
+
+
+def _with_files(store: Store, where: str, value: str, *, most: int) -> list[tuple[int, list[str]]]:
+    """The oldest results with files: their numbers and the files' names."""
     select = f"SELECT number, files FROM results WHERE {where} ORDER BY number LIMIT ?"
-    with refused(store.path), transaction(store.connection):
+    with refused(store.path):
         rows = store.connection.execute(select, (value, most)).fetchall()
-        numbers = [(number,) for number, _ in rows]
-        store.connection.executemany("UPDATE results SET files = '{}', files_bytes = 0 WHERE number = ?", numbers)
-    return [name for _, files in rows for name in json.loads(files).values()]
+    return [(number, list(json.loads(files).values())) for number, files in rows]
+
+
+def _forget(store: Store, numbers: list[int]) -> None:
+    update = "UPDATE results SET files = '{}', files_bytes = 0 WHERE number = ?"
+    with refused(store.path), transaction(store.connection):
+        store.connection.executemany(update, [(number,) for number in numbers])
 
 
 def _remove(keeper: FileKeeper, names: list[str], done: Tidied) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4, uuid5
 from ecgedge.errors import StoreError
 from ecgedge.records import Beat
 from ecgedge_device import outbox
-from ecgedge_device.migrations import migrate, transaction, utc_now
+from ecgedge_device.migrations import migrate, snapshot, transaction, utc_now
 from ecgedge_device.results import KINDS, BundleId, Finding, Kind, Result, Run, Stream
 from ecgedge_device.rows import (
     BEAT_COLUMNS,
@@ -63,6 +63,8 @@ class Store:
         self.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file: it can give space back
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.execute("PRAGMA synchronous = FULL")  # a commit is on the disk, not only in its cache
+        self.connection.execute("PRAGMA wal_autocheckpoint = 250")  # pages of 4096 bytes, see `reserve`
+        self.connection.execute("PRAGMA journal_size_limit = 1048576")
         self.connection.execute("PRAGMA foreign_keys = ON")
         migrate(self.connection, source=str(self.path))
 
@@ -345,7 +347,7 @@ class Store:
 
     def unsent(self, reporter: str, kinds: Sequence[str], limit: int) -> list[Result]:
         """Results that a registered reporter has not taken yet, in the order of storing."""
-        with refused(self.path):
+        with refused(self.path), snapshot(self.connection):  # else what is stored between its reads would be skipped
             return outbox.unsent(self.connection, reporter, kinds, limit)
 
     def mark_sent(self, reporter: str, result: Result) -> None:
@@ -360,7 +362,7 @@ class Store:
 
     def count_unsent(self, reporter: str, kinds: Sequence[str]) -> int:
         """How many results wait for a reporter."""
-        with refused(self.path):
+        with refused(self.path), snapshot(self.connection):
             return outbox.waiting(self.connection, reporter, kinds)
 
     def dead_letters(self, limit: int = 100) -> list[dict[str, str]]:

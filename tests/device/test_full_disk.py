@@ -76,7 +76,7 @@ def test_a_full_disk_drops_the_oldest_counts_it_says_so_and_judges_on(
     disk: Path, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = settings_for(folder, disk)
-    fill(disk, leave=6_500_000)
+    fill(disk, leave=6_000_000)
     listener = MemoryReporter()
     agent = Agent(
         settings, stop=threading.Event(), make_engine=maker(), reporters={"json-lines": Deaf(), "alarms": listener}
@@ -96,7 +96,7 @@ def test_a_full_disk_drops_the_oldest_counts_it_says_so_and_judges_on(
     assert len(beats) > 0 and counts["beat"] + len(beats) == outcome.latency.beats  # type: ignore[union-attr]
     assert beats[-1].time_s > HOURS * 3600 - 5, "the newest stay"
     assert kinds == {"minute", "alarm", "recording"}
-    assert reporters == {"json-lines": counts["beat"] + counts.get("result", 0), "alarms": 0}
+    assert reporters == {"json-lines": counts.get("beat", 0) + counts.get("result", 0), "alarms": 0}
     assert len([result for result in listener.results if result.kind == "alarm"]) > 100
     said = [record.getMessage() for record in caplog.records]
     assert "disk full, oldest removed" in said and "removed before it was sent" in said
@@ -111,7 +111,6 @@ def test_a_disk_that_others_fill_to_the_last_byte_is_lived_with(disk: Path, fold
     def watch(work):  # type: ignore[no-untyped-def]
         for chunk in work:
             if chunk.start == 600 * FS_HZ:
-                (disk / "ecgedge.sqlite.reserve").write_bytes(bytes(4 * 2**20))  # as housekeeping does after its start
                 fill(disk, leave=0)
                 filled.set()
             yield chunk
@@ -140,7 +139,6 @@ def test_the_agent_starts_on_a_full_disk(disk: Path, folder: Path) -> None:
             yield chunk
 
     Agent(settings, stop=stop, make_engine=maker(), reporters=reporters, watch=some).run()
-    (disk / "ecgedge.sqlite.reserve").write_bytes(bytes(4 * 2**20))
     fill(disk, leave=0)
     served = Agent(settings, stop=threading.Event(), make_engine=maker(), reporters=reporters).run()
     assert served.trouble is None and served.outcomes[0].run.finished_utc
