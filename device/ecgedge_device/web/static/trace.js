@@ -130,7 +130,7 @@ export class Trace {
   }
 
   mark({ t, label }) {
-    if (t > this.shown || t < this.shown - this.spanS - 0.5) return;
+    if (t > this.shown || t < this.shown - this.spanS - 0.5 || !(t >= this.samples[0]?.t)) return;
     const { paint } = this, x = this.x(t), colour = this.colour[label] ?? this.colour.Q;
     paint.strokeStyle = paint.fillStyle = colour;
     paint.lineWidth = label === "N" ? 1 : 2;
