@@ -8,14 +8,17 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from cv2.typing import MatLike
 
 from ecgedge.errors import InputError
 from ecgedge.paper.page import Picture, Pixels
 from ecgedge.paper.picture_headers import END_OF_JPEG, Header, cut_off, read_header, without_orientation
+
+if TYPE_CHECKING:
+    from cv2.typing import MatLike  # not in apt's OpenCV 4.6, which a 32-bit Pi has
 
 MAX_PIXELS = 40_000_000
 """More are refused, unless they can be shrunk while reading; 12 million show a whole page at 8 px/mm."""
@@ -32,7 +35,7 @@ _DAMAGE = re.compile(
 _BAND_PX = 256
 _ONE_AT_A_TIME = threading.Lock()
 
-_Turn = Callable[[Pixels], MatLike]
+_Turn = Callable[[Pixels], "MatLike"]
 
 
 def read_picture(source: Path | bytes, *, name: str | None = None) -> Picture:
@@ -124,7 +127,7 @@ def _colour_flag(header: Header) -> int:
     return cv2.IMREAD_REDUCED_COLOR_2 if pixels <= 4 * _SHRINK_PIXELS else cv2.IMREAD_REDUCED_COLOR_4
 
 
-def _decode_quietly(content: bytes, flag: int) -> tuple[MatLike | None, bytes]:
+def _decode_quietly(content: bytes, flag: int) -> "tuple[MatLike | None, bytes]":
     """Decode; what the C libraries write to stderr is caught: it tells of damage that OpenCV keeps to itself."""
     with _ONE_AT_A_TIME, tempfile.TemporaryFile() as caught:
         screen = os.dup(2)
