@@ -53,7 +53,8 @@ def spectra_of(signal: FloatArray, pixels: Pixels, *, faint: bool = False) -> Sp
     height, width = signal.shape
     step = max(TILE_PX // 2, round((height * width / MOST_TILES) ** 0.5))
     rows, columns = (np.arange(0, side - TILE_PX + 1, step) for side in (height, width))
-    windows = np.lib.stride_tricks.sliding_window_view(looked_at, (TILE_PX, TILE_PX))[::step, ::step]
+    # No sliding_window_view: all windows of a picture are more numbers than a 32-bit processor can count.
+    windows = np.array([looked_at[y : y + TILE_PX, x : x + TILE_PX] for y in rows for x in columns])
     bell = np.hanning(TILE_PX + 2)[1:-1].astype(np.float32)
     tiles = windows.reshape(-1, TILE_PX, TILE_PX) * np.outer(bell, bell)
     power = _powers(tiles)
