@@ -118,7 +118,7 @@ def _reports(settings: Settings) -> str:
 def heart_rate(beats: Sequence[Beat]) -> Rate:
     """Mean over all RR intervals, and of the slowest and fastest minute of the recording."""
     rr_ms = np.array([beat.rr_ms for beat in beats], dtype=np.float64)
-    minute = np.array([beat.time_s // 60 for beat in beats], dtype=np.int64)
+    minute = np.array([beat.time_s // 60 for beat in beats], dtype=np.intp)
     known = np.isfinite(rr_ms)
     if not known.any():
         return Rate(math.nan, math.nan, math.nan)

@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -182,8 +183,9 @@ def beat_folder(folder: Path, *, speed: str = "full", chunk_s: float = 1.0) -> P
 def lines_of(config: Path) -> list[dict[str, object]]:
     """Reported results without what differs from run to run."""
     text = config.with_name("results.jsonl").read_text()
-    entries: list[dict[str, object]] = [json.loads(line) for line in text.splitlines()]
-    return [{key: value for key, value in entry.items() if key not in ("id", "stored_utc")} for entry in entries]
+    entries: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
+    same = [{key: value for key, value in entry.items() if key not in ("id", "stored_utc")} for entry in entries]
+    return [entry | {"files": sorted(entry["files"])} for entry in same]  # files are named by ids
 
 
 def beats_of(config: Path) -> list[dict[str, object]]:

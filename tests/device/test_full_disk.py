@@ -76,7 +76,7 @@ def test_a_full_disk_drops_the_oldest_counts_it_says_so_and_judges_on(
     disk: Path, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = settings_for(folder, disk)
-    fill(disk, leave=6_000_000)
+    fill(disk, leave=4_600_000)
     listener = MemoryReporter()
     agent = Agent(
         settings, stop=threading.Event(), make_engine=maker(), reporters={"json-lines": Deaf(), "alarms": listener}

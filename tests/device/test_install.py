@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ecgedge_device.settings import read_settings
+from ecgedge_device.settings_file import read_settings
 
 ROOT = Path(__file__).parents[2]
 INSTALLER = ROOT / "device/install.sh"

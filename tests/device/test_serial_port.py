@@ -204,7 +204,7 @@ def test_a_file_is_no_port(path: Path, stop: threading.Event) -> None:
 
 
 def test_a_stop_ends_the_wait_for_bytes_and_frees_the_port(board: Board, path: Path, stop: threading.Event) -> None:
-    source, work = opened(path, stop, silence_s=600.0)
+    source, work = opened(path, stop, silence_s=60.0)
     board.send(b"0\n1\n")
     threading.Timer(0.3, stop.set).start()
     begun_s = monotonic()
