@@ -96,12 +96,6 @@ class TimedEngine:
         return beats
 
 
-<<<<<<< HEAD
 def _percentile(weighted: Iterable[tuple[float, int]], percent: float) -> float:
     values, counts = np.array(list(weighted)).T
-    return float(np.percentile(np.repeat(values, counts.astype(np.int64)), percent))
-=======
-def _percentile(weighted: Sequence[tuple[float, int]], percent: float) -> float:
-    values, counts = np.array(weighted).T
     return float(np.percentile(np.repeat(values, counts.astype(np.intp)), percent))
->>>>>>> 72463f7 (The report is made on 32-bit Arm too: NumPy counts there with 32 bits)

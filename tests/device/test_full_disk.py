@@ -92,6 +92,7 @@ def test_a_full_disk_drops_the_oldest_counts_it_says_so_and_judges_on(
         reporters = dict(store.connection.execute("SELECT name, dropped FROM reporters"))
         kinds = {result.kind for result in store.recent(limit=100_000)}
         assert store.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    print(counts, reporters, len(beats), outcome.latency)
     assert counts["file"] > 0 and counts["beat"] > 0
     assert len(beats) > 0 and counts["beat"] + len(beats) == outcome.latency.beats  # type: ignore[union-attr]
     assert beats[-1].time_s > HOURS * 3600 - 5, "the newest stay"
