@@ -92,15 +92,15 @@ def test_a_full_disk_drops_the_oldest_counts_it_says_so_and_judges_on(
         reporters = dict(store.connection.execute("SELECT name, dropped FROM reporters"))
         kinds = {result.kind for result in store.recent(limit=100_000)}
         assert store.connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    print(counts, reporters, len(beats), outcome.latency)
-    assert counts["file"] > 0 and counts["beat"] > 0
-    assert len(beats) > 0 and counts["beat"] + len(beats) == outcome.latency.beats  # type: ignore[union-attr]
+    assert counts["file"] > 0
+    assert len(beats) > 0 and counts.get("beat", 0) + len(beats) == outcome.latency.beats  # type: ignore[union-attr]
     assert beats[-1].time_s > HOURS * 3600 - 5, "the newest stay"
     assert kinds == {"minute", "alarm", "recording"}
     assert reporters == {"json-lines": counts.get("beat", 0) + counts.get("result", 0), "alarms": 0}
     assert len([result for result in listener.results if result.kind == "alarm"]) > 100
     said = [record.getMessage() for record in caplog.records]
-    assert "disk full, oldest removed" in said and "removed before it was sent" in said
+    assert "disk full, oldest removed" in said
+    assert ("removed before it was sent" in said) == (sum(reporters.values()) > 0)
     assert agent.health.snapshot()["facts"]["disk_full"] is None  # type: ignore[index,call-overload]
     assert agent.health.snapshot()["facts"]["dropped"] is not None  # type: ignore[index,call-overload]
 
