@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from ecgedge.bundle import Bundle, find_bundle, read_bundle, shipped_bundles
-from ecgedge.errors import BundleError
+from ecgedge.errors import BundleError, EcgedgeError
 from ecgedge.golden import selftest
 from ecgedge_device.files import sync_folder, write_durably
 from ecgedge_device.settings import AgentSettings
@@ -102,9 +102,7 @@ class Shelf:
             It is damaged, or answers its golden inputs otherwise on this machine.
         """
         bundle = read_bundle(file)
-        failed = [check.name for check in selftest(bundle) if not check.passed]
-        if failed:
-            raise BundleError(f"{file}: self-test failed in {', '.join(failed)}; it is not installed")
+        _require_selftest(bundle, file)
         name = f"{bundle.manifest.name}-{bundle.manifest.version}"
         if not _NAME.fullmatch(name):
             raise BundleError(f"{file}: name and version are {name!r}; letters, digits and ._+- make a file name")
@@ -183,3 +181,15 @@ def shelf_of(settings: AgentSettings) -> Shelf:
 
 def _same(name: str, path: Path) -> bool:
     return find_bundle(name).absolute() == path.absolute()
+
+
+def _require_selftest(bundle: Bundle, file: Path) -> None:
+    try:
+        failed = [check.name for check in selftest(bundle) if not check.passed]
+    except EcgedgeError:
+        raise
+    except Exception as error:  # whole by its checksums, and yet not what a model or golden vectors are
+        reason = f"cannot be run ({type(error).__name__})"
+        raise BundleError(f"{file}: self-test {reason}; it is not installed; build the bundle again") from error
+    if failed:
+        raise BundleError(f"{file}: self-test failed in {', '.join(failed)}; it is not installed")
