@@ -29,16 +29,19 @@ def since_utc(text: str) -> str:
     InputError
         It is neither.
     """
+    try:
+        moment = _ago(text) or datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InputError(f"--since {text}: no time; write 2026-11-21, 2026-11-21T16:00 or 7d, 12h, 30min") from None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _ago(text: str) -> datetime | None:
     for unit, seconds in _UNITS.items():
         number = text.removesuffix(unit)
-        if number != text and number.replace(".", "", 1).isdigit():
-            moment = datetime.now(UTC) - timedelta(seconds=float(number) * seconds)
-            return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"--since {text}: no time; write 2026-11-21, 2026-11-21T16:00 or 7d, 12h, 30min") from None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        if number != text and number.isascii() and number.replace(".", "", 1).isdigit():
+            return datetime.now(UTC) - timedelta(seconds=float(number) * seconds)
+    return None
 
 
 def stored_since(store: Store, since: str, kinds: Sequence[str]) -> Iterator[Result]:
@@ -78,8 +81,16 @@ def write_wfdb_folder(store: Store, since: str, folder: Path) -> int:
     """Beats of each run as a WFDB annotation file, signal snippets of alarms as WFDB records; how many files.
 
     A run's annotations stand at the samples of its own recording: they are read with the record of that name.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written, or a snippet is damaged.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror}); choose another place with -o") from error
     count = 0
     for number in store.runs_since(since):
         run = store.run(number)
