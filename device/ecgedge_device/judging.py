@@ -21,14 +21,14 @@ from ecgedge_device.room import with_room
 from ecgedge_device.runs import bundle_id, choose_run
 from ecgedge_device.signal_judge import Judged, SignalJudge
 from ecgedge_device.signal_view import beats_event, signal_event
-from ecgedge_device.sources import Done, PictureWork, SignalWork, UnreadableWork, Work
+from ecgedge_device.sources import Done, FileWork, PictureWork, SignalWork, UnreadableWork, Work
 from ecgedge_device.store import Store
 from ecgedge_device.timed_engine import TimedEngine
 
 _GAP_S = 2.0
 """Of nothing measured, where a live stream goes on after a restart."""
 _MOST_ATTEMPTS = 2
-"""A picture during which the agent died so often is refused: it must not stop those behind it."""
+"""A picture or recording during which the agent died so often is refused: it must not stop those behind it."""
 _SPACE = UUID("0d2f2d0c-61a5-4a77-8f0e-8b9b5a0a3c54")  # of ids of refused recordings
 
 
@@ -56,6 +56,8 @@ class Judging:
         match work:
             case PictureWork():
                 return self._picture(work)
+            case FileWork():
+                return self._file(work)
             case UnreadableWork():
                 return self._unreadable(work)
             case _:
@@ -109,6 +111,35 @@ class Judging:
             Finding(_derived(page.id, alarm), "alarm", self._source, page.time_utc, about | alarm)
             for alarm in page_alarms(page.content, self._desk.settings.alarms, open_rules=rules)
         ]
+
+    def _file(self, work: FileWork) -> Done | None:
+        """Read and judge a recording, unless the agent ended more than once while it did."""
+        if self._store.result(work.id) is not None:
+            return Done("known")
+        attempts = with_room(self._desk, self._store, lambda: self._store.attempt(work.address))
+        if attempts is None:
+            return None
+        try:
+            if attempts > _MOST_ATTEMPTS:
+                reason = f"the agent ended {attempts - 1} times while it read or judged this recording; look at the log"
+                return self._refused(work.id, work.name, work.taken_utc, f"{work.name}: {reason}")
+            return self._read(work)
+        finally:  # the agent has not ended
+            with_room(self._desk, self._store, lambda: self._store.forget_attempts(work.address))
+
+    def _read(self, work: FileWork) -> Done | None:
+        try:
+            signal = work.read()
+        except InputError as error:
+            reason = " ".join(str(error).split())
+        except OSError as error:
+            reason = f"{work.name}: cannot be read ({error.strerror}); copy it again"
+        except Exception as error:
+            log.exception("recording cannot be read", extra={"source": self._source})
+            reason = f"{work.name}: {_fault(error)}"
+        else:
+            return self._signal(signal)
+        return self._refused(work.id, work.name, work.taken_utc, reason)
 
     def _unreadable(self, work: UnreadableWork) -> Done | None:
         if self._store.result(work.id) is not None:

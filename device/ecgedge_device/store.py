@@ -147,6 +147,8 @@ class Store:
     ) -> list[Result]:
         """Keep the beats and findings of one chunk together with the position behind it, or nothing.
 
+        Attempts at the address of the run's stream are forgotten with it.
+
         Parameters
         ----------
         start, stop : first sample of the chunk, and the first after it
@@ -165,6 +167,7 @@ class Store:
         move = "UPDATE runs SET next_sample = ?, state = ? WHERE number = ? AND next_sample = ? AND finished_utc = ''"
         with refused(self.path), transaction(self.connection):
             self._move(run, move, (stop, state, run.number, start))
+            self._forget(run.stream.address)
             self._insert_beats(run, beats, times_utc)
             return self._insert(findings, run=run.number)
 
@@ -211,15 +214,29 @@ class Store:
     def add(self, findings: Sequence[Finding]) -> list[Result]:
         """Keep findings that belong to no run; one whose id is there already is left as it is, and not returned."""
         with refused(self.path), transaction(self.connection):
-            self.connection.executemany("DELETE FROM attempts WHERE id = ?", [(finding.id,) for finding in findings])
+            for finding in findings:
+                self._forget(finding.id)
             return self._insert(findings, run=None)
 
     def attempt(self, uid: str) -> int:
-        """Note that work is about to be judged, and return how often that was noted: more than once after a crash."""
+        """Note that work is about to be judged, and return how often that was noted: more than once after a crash.
+
+        Parameters
+        ----------
+        uid : id of a picture, address of a recording
+        """
         insert = """INSERT INTO attempts VALUES (?, 1)
             ON CONFLICT (id) DO UPDATE SET count = count + 1 RETURNING count"""
         with refused(self.path), transaction(self.connection):
             return int(self.connection.execute(insert, (uid,)).fetchone()[0])
+
+    def forget_attempts(self, uid: str) -> None:
+        """Count from the start again: what is being judged got on, or was not what ended the agent."""
+        with refused(self.path), transaction(self.connection):
+            self._forget(uid)
+
+    def _forget(self, uid: str) -> None:
+        self.connection.execute("DELETE FROM attempts WHERE id = ?", (uid,))
 
     def _move(self, run: Run, statement: str, values: tuple[int | str | bytes, ...]) -> None:
         if self.connection.execute(statement, values).rowcount != 1:

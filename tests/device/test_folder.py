@@ -15,7 +15,16 @@ from ecgedge.errors import InputError
 from ecgedge.formats import write_wfdb
 from ecgedge.records import Recording
 from ecgedge_device.source_settings import After, FolderSettings
-from ecgedge_device.sources import Done, PictureWork, SignalWork, SourceError, UnreadableWork, Work, open_source
+from ecgedge_device.sources import (
+    Done,
+    FileWork,
+    PictureWork,
+    SignalWork,
+    SourceError,
+    UnreadableWork,
+    Work,
+    open_source,
+)
 from ecgedge_device.sources.folder import FolderSource
 from tests.device.made_desk import wait_until
 from tests.device.simple_agent import FS_HZ, make_recording
@@ -36,6 +45,8 @@ class Reading(threading.Thread):
         self.offered: list[Work] = []
         self.read: dict[str, tuple[int, ...]] = {}
         """Name -> shape of the picture; () where it could not be read."""
+        self.samples: dict[str, int] = {}
+        """Name -> length of the recording."""
         self.error: SourceError | None = None
         self.hold = threading.Event()
         if not held:
@@ -51,14 +62,25 @@ class Reading(threading.Thread):
                 self.hold.wait(30)
                 if isinstance(work, PictureWork):
                     self.read[work.name] = picture_of(work)
-                refused = isinstance(work, UnreadableWork)
-                source.done(work, Done("refused", work.reason) if refused else Done("judged"))  # type: ignore[union-attr]
+                refusal = self._refusal_of(work)
+                source.done(work, Done("refused", refusal) if refusal else Done("judged"))
         except SourceError as error:
             self.error = error
 
+    def _refusal_of(self, work: Work) -> str:
+        """Why it is no recording; empty where it is one, or a picture."""
+        if isinstance(work, UnreadableWork):
+            return work.reason
+        try:
+            if isinstance(work, FileWork):
+                self.samples[work.name] = work.read().stream.n_samples
+        except InputError as error:
+            return str(error)
+        return ""
+
     @property
     def names(self) -> list[str]:
-        return [one.stream.recording if isinstance(one, SignalWork) else one.name for one in self.offered]
+        return [one.name for one in self.offered if not isinstance(one, SignalWork)]
 
 
 def picture_of(work: PictureWork) -> tuple[int, ...]:
@@ -102,7 +124,7 @@ def test_files_are_offered_and_moved(tmp_path: Path, reading: Callable[..., Read
     write_wfdb(make_recording(3), folder)
     np.save(folder / "two.npy", make_recording(2).signal)
     wait_until(lambda: files(folder) == ["done/made.dat", "done/made.hea", "done/one.png", "done/two.npy"])
-    assert sorted(found.names) == ["made", "one.png", "two"]
+    assert sorted(found.names) == ["made.hea", "one.png", "two.npy"]
 
 
 def test_a_file_that_grows_slowly_is_judged_when_it_is_whole(tmp_path: Path, reading: Callable[..., Reading]) -> None:
@@ -182,7 +204,7 @@ def test_a_record_whose_signal_comes_after_its_header_is_read_whole(
             threading.Event().wait(SETTLE_S / 3)
     wait_until(lambda: files(folder) == ["done/pair.dat", "done/pair.hea"])
     (work,) = found.offered
-    assert isinstance(work, SignalWork) and work.stream.n_samples == len(recording.signal)
+    assert isinstance(work, FileWork) and found.samples == {"pair.hea": len(recording.signal)}
 
 
 def test_a_name_that_is_taken_gets_a_folder_of_its_own(tmp_path: Path, reading: Callable[..., Reading]) -> None:
@@ -232,7 +254,7 @@ def test_files_can_be_deleted(tmp_path: Path, reading: Callable[..., Reading]) -
     write_wfdb(make_recording(3), folder)
     found = reading(after="delete")
     wait_until(lambda: files(folder) == [])
-    assert found.names == ["made"]
+    assert found.names == ["made.hea"]
 
 
 def test_a_file_that_cannot_be_moved_does_not_hold_up_the_next(tmp_path: Path, reading: Callable[..., Reading]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from ecgedge.errors import InputError
 from ecgedge.formats import write_wfdb
 from ecgedge_device.source_settings import HttpSettings
-from ecgedge_device.sources import Done, PictureWork, SignalWork, Work
+from ecgedge_device.sources import Done, FileWork, PictureWork, Work
 from ecgedge_device.sources.inbox import InboxSource
 from tests.device.simple_agent import FS_HZ, make_recording
 
@@ -49,8 +49,10 @@ def test_a_wfdb_pair_is_one_work(tmp_path: Path) -> None:
     header, signal = ((tmp_path / f"made{suffix}").read_bytes() for suffix in (".hea", ".dat"))
     source = inbox(tmp_path)
     source.put("made.hea", header, companions={".dat": signal})
-    (work,) = taken(source, 1)
-    assert isinstance(work, SignalWork) and work.stream.n_samples == round(5 * FS_HZ)
+    work = next(iter(source))
+    assert isinstance(work, FileWork) and work.read().stream.n_samples == round(5 * FS_HZ)
+    source.done(work, Done("judged"))
+    assert list((tmp_path / "in").iterdir()) == []
 
 
 @pytest.mark.parametrize(

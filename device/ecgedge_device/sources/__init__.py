@@ -107,8 +107,23 @@ class PictureWork:
 
 
 @dataclass(frozen=True, slots=True)
+class FileWork:
+    """A recording in a file that nobody has read yet: reading it may already end the agent."""
+
+    id: str
+    """UUID, as of `PictureWork`: of its refusal."""
+    name: str
+    taken_utc: str
+    """When it came in, ISO 8601, UTC, in ms."""
+    address: str
+    """Of its stream; the same file offered again after a crash has the same one."""
+    read: Callable[[], SignalWork]
+    """Reads all of it; `InputError` where it is none or damaged."""
+
+
+@dataclass(frozen=True, slots=True)
 class UnreadableWork:
-    """A file that is no picture or recording, or a damaged one: stored as a refusal."""
+    """A file that is no picture or recording by its name, or empty: stored as a refusal."""
 
     id: str
     """UUID, as of `PictureWork`."""
@@ -118,7 +133,7 @@ class UnreadableWork:
     reason: str
 
 
-Work = SignalWork | PictureWork | UnreadableWork
+Work = SignalWork | PictureWork | FileWork | UnreadableWork
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from ecgedge.formats import read_recording
 from ecgedge.paper.pictures import read_picture
 from ecgedge_device.clock import iso_utc
 from ecgedge_device.files import sync_folder, write_durably
-from ecgedge_device.sources import PictureWork, UnreadableWork, Work
+from ecgedge_device.sources import FileWork, PictureWork, UnreadableWork, Work
 from ecgedge_device.sources.recording_work import RecordingWork
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -83,20 +83,24 @@ def work_of(
 
     Returns
     -------
-    `UnreadableWork` where it is empty, no picture or recording by its name, or a recording that cannot be read.
+    `UnreadableWork` where it is empty, or no picture or recording by its name. Nothing of it is read yet.
     """
     path, uid = seen.path, uid or _uid(seen, source)
-    taken = iso_utc(min(seen.mtime_ns / 1e9, time()))
+    taken, address = iso_utc(min(seen.mtime_ns / 1e9, time())), f"{source}:{uid}"
     if seen.size and path.suffix.lower() in PICTURES:
         return PictureWork(uid, path.name, taken, lambda: read_picture(path))
     try:
         require_known(path.name)
         if not seen.size:
             raise InputError(f"{path.name}: 0 bytes; copy it again")
-        recording = read_recording(path, fs_hz=fs_hz)
     except InputError as error:
-        return UnreadableWork(uid, path.name, taken, " ".join(str(error).split()))
-    return RecordingWork(recording, address=f"{source}:{uid}", stop=stop, source=source, chunk_s=_CHUNK_S)
+        return UnreadableWork(uid, path.name, taken, str(error))
+
+    def read() -> RecordingWork:
+        recording = read_recording(path, fs_hz=fs_hz)
+        return RecordingWork(recording, address=address, stop=stop, source=source, chunk_s=_CHUNK_S)
+
+    return FileWork(uid, path.name, taken, address, read)
 
 
 def require_known(name: str) -> None:
