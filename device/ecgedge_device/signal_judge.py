@@ -12,9 +12,9 @@ import numpy as np
 from ecgedge.bundle import Bundle
 from ecgedge.errors import StoreError
 from ecgedge.manifest import Json
-from ecgedge.quality import find_faults
-from ecgedge.records import Beat, FloatArray, Recording, SignalChunk
+from ecgedge.records import Beat, FloatArray, SignalChunk
 from ecgedge_device.alarms import Alarm, Alarms
+from ecgedge_device.at_hand import SignalAtHand
 from ecgedge_device.clock import StreamClock
 from ecgedge_device.files import FileKeeper
 from ecgedge_device.log import log
@@ -24,8 +24,6 @@ from ecgedge_device.settings import AlarmSettings
 from ecgedge_device.store_errors import StoreFull
 from ecgedge_device.timed_engine import TimedEngine
 
-RING_S = 30.0
-"""Signal kept at hand, to look at its quality and to keep with an alarm."""
 SNIPPET_S = 20.0
 
 
@@ -54,7 +52,8 @@ class SignalJudge:
         self._keeper = keeper
         fs_hz = run.stream.fs_hz
         self._minutes, self._alarms, self._clock = Minutes(fs_hz), Alarms(alarms), StreamClock(fs_hz)
-        self._ring = np.zeros(0, np.float32)
+        self._at_hand = SignalAtHand(fs_hz)
+        self._longest_rr_s = alarms.pause_s or math.inf
         self._column = run.stream.leads.index(engine.lead)
         self._first = 0
         """Sample at which the engine began; another one than 0 where it took over from another bundle's."""
@@ -65,11 +64,13 @@ class SignalJudge:
         """Judge the next chunk."""
         self._clock.see(chunk)
         lead_mv = chunk.signal[:, self._column]
-        self._keep_at_hand(lead_mv)
+        self._at_hand.add(lead_mv, chunk.start)
         self._minutes.measure(lead_mv, chunk.start)
         self.judged = chunk.start + len(lead_mv)
         beats = self.engine.judge(SignalChunk(chunk.signal, chunk.start - self._first))
-        return self._drawn(self._placed(beats), until_s=self.judged / self.run.stream.fs_hz)
+        judged = self._drawn(self._placed(beats), until_s=self.judged / self.run.stream.fs_hz)
+        self._at_hand.let_go()
+        return judged
 
     def finish(self) -> Judged:
         """Judge what is still open at the end of a recording."""
@@ -111,24 +112,20 @@ class SignalJudge:
 
     def _drawn(self, beats: Sequence[Beat], *, until_s: float) -> Judged:
         self._minutes.add(beats)
-        alarms = list(self._alarms.beats(beats))
+        alarms = list(self._alarms.beats([self._as_heard(beat) for beat in beats]))
         if math.isfinite(until_s) and self._alarms.silent(until_s):
-            alarms += self._alarms.silence(until_s, self._good_since_s(until_s))
+            alarms += self._alarms.silence(until_s, self._at_hand.good_since_s())
         minutes = [self._minute(content) for content in self._minutes.closed(until_s)]
         findings = [*(self._alarm(alarm) for alarm in alarms), *minutes]
         state = b"" if until_s == math.inf else self.state()
         return Judged(beats, self._clock.beats(beats), findings, state)
 
-    def _keep_at_hand(self, lead_mv: FloatArray) -> None:
-        most = round(RING_S * self.run.stream.fs_hz)
-        self._ring = np.concatenate([self._ring, lead_mv])[-most:].astype(np.float32, copy=True)
-
-    def _good_since_s(self, until_s: float) -> float:
-        """From when on the signal at hand has no fault."""
-        fs_hz = self.run.stream.fs_hz
-        begin_s = until_s - len(self._ring) / fs_hz
-        faults = find_faults(Recording(self._ring[:, None], fs_hz, ("lead",)))
-        return begin_s + max((fault.end_s for fault in faults if not fault.is_warning), default=0.0)
+    def _as_heard(self, beat: Beat) -> Beat:
+        """The beat without its RR interval, where that is a pause only because the signal was bad."""
+        rr_s = beat.rr_ms / 1000
+        if rr_s > self._longest_rr_s >= self._at_hand.longest_good_s(beat.time_s - rr_s, beat.time_s):
+            return replace(beat, rr_ms=math.nan)
+        return beat
 
     def _minute(self, content: dict[str, Json]) -> Finding:
         start_s = float(str(content["start_s"]))
@@ -142,10 +139,10 @@ class SignalJudge:
         return self._finding("alarm", name, time_utc, alarm.content(), files, size)
 
     def _snippet(self, uid: str) -> tuple[dict[str, str], int]:
-        if self._keeper is None or not len(self._ring):
+        part = self._at_hand.last(SNIPPET_S)
+        if self._keeper is None or not len(part):
             return {}, 0
         fs_hz = self.run.stream.fs_hz
-        part = self._ring[-round(SNIPPET_S * fs_hz) :]
         begin_s = (self.judged - len(part)) / fs_hz
         buffer = io.BytesIO()
         np.savez_compressed(buffer, mv=part, fs_hz=fs_hz, start_s=begin_s, lead=self.engine.lead)
