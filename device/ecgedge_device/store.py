@@ -8,26 +8,12 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from uuid import UUID, uuid4, uuid5
 
 from ecgedge.errors import StoreError
 from ecgedge.records import Beat
-from ecgedge_device import outbox
-from ecgedge_device.migrations import migrate, snapshot, transaction, utc_now
+from ecgedge_device import entries, history, outbox
+from ecgedge_device.migrations import migrate, snapshot, transaction
 from ecgedge_device.results import KINDS, BundleId, Finding, Kind, Result, Run, Stream
-from ecgedge_device.rows import (
-    BEAT_COLUMNS,
-    BEAT_RESULT_COLUMNS,
-    RESULT_COLUMNS,
-    RUN_COLUMNS,
-    beat_of,
-    beat_result_of,
-    beat_row,
-    finding_row,
-    result_of,
-    run_of,
-    run_row,
-)
 from ecgedge_device.store_errors import refused
 
 NOT_BEATS: tuple[Kind, ...] = KINDS[1:]
@@ -100,7 +86,8 @@ class Store:
 
     def last_run(self, address: str) -> Run | None:
         """The latest run of a source."""
-        return self._run("WHERE address = ? ORDER BY number DESC LIMIT 1", (address,))
+        with refused(self.path):
+            return history.last_run(self.connection, address)
 
     def run(self, number: int) -> Run:
         """A run as it stands now.
@@ -110,29 +97,17 @@ class Store:
         StoreError
             There is none of that number.
         """
-        found = self._run("WHERE number = ?", (number,))
+        with refused(self.path):
+            found = history.run(self.connection, number)
         if found is None:
             raise StoreError(f"{self.path}: no run {number}; judge the recording first")
         return found
 
-    def _run(self, where: str, values: tuple[str | int, ...]) -> Run | None:
-        with refused(self.path):
-            columns = f"number, {RUN_COLUMNS}, finished_utc, next_sample, state"
-            row = self.connection.execute(f"SELECT {columns} FROM runs {where}", values).fetchone()
-        return None if row is None else run_of(row)
-
     def begin(self, stream: Stream, bundle: BundleId, *, at: int = 0) -> Run:
         """Start a run at sample `at`."""
         with refused(self.path), transaction(self.connection):
-            number = self._begin(stream, bundle, at, b"")
+            number = entries.begin(self.connection, stream, bundle, at=at, state=b"")
         return self.run(number)
-
-    def _begin(self, stream: Stream, bundle: BundleId, at: int, state: bytes) -> int:
-        values = (str(uuid4()), *run_row(stream, bundle), utc_now(), at, state)
-        insert = f"INSERT INTO runs ({RUN_COLUMNS}, next_sample, state) VALUES ({', '.join('?' * len(values))})"
-        number = self.connection.execute(insert, values).lastrowid
-        assert number is not None
-        return number
 
     def append(
         self,
@@ -164,22 +139,18 @@ class Store:
         StoreError
             The chunk does not follow what is stored: another agent writes the same run.
         """
-        move = "UPDATE runs SET next_sample = ?, state = ? WHERE number = ? AND next_sample = ? AND finished_utc = ''"
         with refused(self.path), transaction(self.connection):
-            self._move(run, move, (stop, state, run.number, start))
-            self._forget(run.stream.address)
-            self._insert_beats(run, beats, times_utc)
-            return self._insert(findings, run=run.number)
+            self._require(run, entries.move(self.connection, run, start=start, stop=stop, state=state))
+            entries.forget_attempts(self.connection, run.stream.address)
+            return self._keep(run, beats, times_utc, findings)
 
     def finish(
         self, run: Run, beats: Sequence[Beat], *, times_utc: Sequence[str] = (), findings: Sequence[Finding] = ()
     ) -> list[Result]:
         """Keep the last beats and findings, and close the run."""
-        close = "UPDATE runs SET finished_utc = ?, state = x'' WHERE number = ? AND finished_utc = ''"
         with refused(self.path), transaction(self.connection):
-            self._move(run, close, (utc_now(), run.number))
-            self._insert_beats(run, beats, times_utc)
-            return self._insert(findings, run=run.number)
+            self._require(run, entries.close(self.connection, run))
+            return self._keep(run, beats, times_utc, findings)
 
     def hand_over(
         self,
@@ -203,20 +174,28 @@ class Store:
         -------
         The new run, and the findings as results.
         """
-        close = "UPDATE runs SET finished_utc = ?, state = x'' WHERE number = ? AND finished_utc = ''"
         with refused(self.path), transaction(self.connection):
-            self._move(run, close, (utc_now(), run.number))
-            self._insert_beats(run, beats, times_utc)
-            results = self._insert(findings, run=run.number)
-            number = self._begin(run.stream, bundle, at, state)
+            self._require(run, entries.close(self.connection, run))
+            results = self._keep(run, beats, times_utc, findings)
+            number = entries.begin(self.connection, run.stream, bundle, at=at, state=state)
         return self.run(number), results
+
+    def _require(self, run: Run, moved: bool) -> None:
+        if not moved:
+            raise StoreError(f"{self.path}: run {run.number} has moved on; another agent writes it; stop one of them")
+
+    def _keep(
+        self, run: Run, beats: Sequence[Beat], times_utc: Sequence[str], findings: Sequence[Finding]
+    ) -> list[Result]:
+        entries.insert_beats(self.connection, run, beats, times_utc)
+        return entries.insert_findings(self.connection, findings, run=run.number)
 
     def add(self, findings: Sequence[Finding]) -> list[Result]:
         """Keep findings that belong to no run; one whose id is there already is left as it is, and not returned."""
         with refused(self.path), transaction(self.connection):
             for finding in findings:
-                self._forget(finding.id)
-            return self._insert(findings, run=None)
+                entries.forget_attempts(self.connection, finding.id)
+            return entries.insert_findings(self.connection, findings, run=None)
 
     def attempt(self, uid: str) -> int:
         """Note that work is about to be judged, and return how often that was noted: more than once after a crash.
@@ -225,74 +204,23 @@ class Store:
         ----------
         uid : id of a picture, address of a recording
         """
-        insert = """INSERT INTO attempts VALUES (?, 1)
-            ON CONFLICT (id) DO UPDATE SET count = count + 1 RETURNING count"""
         with refused(self.path), transaction(self.connection):
-            return int(self.connection.execute(insert, (uid,)).fetchone()[0])
+            return entries.attempt(self.connection, uid)
 
     def forget_attempts(self, uid: str) -> None:
         """Count from the start again: what is being judged got on, or was not what ended the agent."""
         with refused(self.path), transaction(self.connection):
-            self._forget(uid)
-
-    def _forget(self, uid: str) -> None:
-        self.connection.execute("DELETE FROM attempts WHERE id = ?", (uid,))
-
-    def _move(self, run: Run, statement: str, values: tuple[int | str | bytes, ...]) -> None:
-        if self.connection.execute(statement, values).rowcount != 1:
-            raise StoreError(f"{self.path}: run {run.number} has moved on; another agent writes it; stop one of them")
-
-    def _insert_beats(self, run: Run, beats: Sequence[Beat], times_utc: Sequence[str]) -> None:
-        if not beats:
-            return
-        now, first = utc_now(), self._numbers(len(beats))
-        times = list(times_utc) or [""] * len(beats)
-        insert = f"""INSERT INTO beats (number, id, run, {BEAT_COLUMNS}, time_utc, stored_utc)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-        rows = [
-            (first + index, str(uuid5(UUID(run.uid), str(beat.sample))), run.number, *beat_row(beat), time, now)
-            for index, (beat, time) in enumerate(zip(beats, times, strict=True))
-        ]
-        self.connection.executemany(insert, rows)
-
-    def _insert(self, findings: Sequence[Finding], *, run: int | None) -> list[Result]:
-        now, kept = utc_now(), []
-        insert = f"INSERT OR IGNORE INTO results VALUES ({', '.join('?' * 10)})"
-        for finding in findings:
-            number = self._numbers(1)
-            row = (number, *finding_row(finding, run=run), now)
-            if self.connection.execute(insert, row).rowcount:
-                kept.append(
-                    Result(
-                        number,
-                        finding.id,
-                        finding.kind,
-                        finding.source,
-                        finding.time_utc,
-                        now,
-                        finding.content,
-                        finding.files,
-                    )
-                )
-        return kept
-
-    def _numbers(self, count: int) -> int:
-        """The first of so many numbers, which nobody else gets."""
-        row = self.connection.execute("UPDATE sequence SET next = next + ? RETURNING next", (count,)).fetchone()
-        return int(row[0]) - count
+            entries.forget_attempts(self.connection, uid)
 
     def beats(self, run: Run) -> list[Beat]:
         """All beats of a run, by time."""
         with refused(self.path):
-            select = f"SELECT {BEAT_COLUMNS} FROM beats WHERE run = ? ORDER BY sample"
-            return [beat_of(*row) for row in self.connection.execute(select, (run.number,))]
+            return history.beats(self.connection, run.number)
 
     def beats_since(self, source: str, *, after: int, limit: int) -> list[Result]:
         """Beats of a source stored after a result number, in the order of storing."""
-        select = f"""SELECT {BEAT_RESULT_COLUMNS} FROM beats JOIN runs ON runs.number = beats.run
-            WHERE beats.number > ? AND source = ? ORDER BY beats.number LIMIT ?"""
         with refused(self.path):
-            return [beat_result_of(row) for row in self.connection.execute(select, (after, source, limit))]
+            return history.beats_since(self.connection, source, after=after, limit=limit)
 
     def recent(
         self,
@@ -310,14 +238,9 @@ class Store:
         source, label : only those; empty for all
         before : only results with a smaller number, for paging
         """
-        marks = ", ".join("?" * len(kinds))
-        select = f"""SELECT {RESULT_COLUMNS} FROM results
-            WHERE kind IN ({marks}) AND (? = '' OR source = ?) AND (? = '' OR json_extract(content, '$.label') = ?)
-            AND number < ? ORDER BY number DESC LIMIT ?"""
         last = before if before is not None else 2**62
-        values = (*kinds, source, source, label, label, last, limit)
         with refused(self.path):
-            return [result_of(row) for row in self.connection.execute(select, values)]
+            return history.recent(self.connection, kinds, source=source, label=label, before=last, limit=limit)
 
     def after(self, number: int, kinds: Sequence[str], *, limit: int) -> list[Result]:
         """Results of these kinds stored after a result number, in the order of storing."""
@@ -326,36 +249,23 @@ class Store:
 
     def number_before(self, utc: str) -> int:
         """Number of the last result stored before a time, ISO 8601; 0 where there is none."""
-        select = """SELECT max(coalesce((SELECT max(number) FROM beats WHERE stored_utc < ?), 0),
-            coalesce((SELECT max(number) FROM results WHERE stored_utc < ?), 0))"""
         with refused(self.path):
-            return int(self.connection.execute(select, (utc, utc)).fetchone()[0])
+            return history.number_before(self.connection, utc)
 
     def runs_since(self, utc: str) -> list[int]:
         """Numbers of the runs with beats stored at or after a time, ISO 8601."""
-        select = "SELECT DISTINCT run FROM beats WHERE number > ? ORDER BY run"
-        first = self.number_before(utc)
         with refused(self.path):
-            return [number for (number,) in self.connection.execute(select, (first,))]
+            return history.runs_since(self.connection, utc)
 
     def result(self, uid: str) -> Result | None:
         """One result of any kind; None where there is none of that id."""
-        beat = f"SELECT {BEAT_RESULT_COLUMNS} FROM beats JOIN runs ON runs.number = beats.run WHERE id = ?"
         with refused(self.path):
-            row = self.connection.execute(f"SELECT {RESULT_COLUMNS} FROM results WHERE id = ?", (uid,)).fetchone()
-            if row is not None:
-                return result_of(row)
-            row = self.connection.execute(beat, (uid,)).fetchone()
-            return None if row is None else beat_result_of(row)
+            return history.result(self.connection, uid)
 
     def open_alarms(self, source: str) -> list[str]:
         """Rules of a source whose last alarm has begun and not ended."""
-        select = """SELECT rule FROM (
-                SELECT json_extract(content, '$.rule') AS rule, json_extract(content, '$.state') AS state, max(number)
-                FROM results WHERE kind = 'alarm' AND source = ? GROUP BY rule
-            ) WHERE state = 'begins' ORDER BY rule"""
         with refused(self.path):
-            return [rule for (rule,) in self.connection.execute(select, (source,))]
+            return history.open_alarms(self.connection, source)
 
     def register(self, reporter: str) -> None:
         """Make a reporter known; a new one is told what is stored from now on."""
