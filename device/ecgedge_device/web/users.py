@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from argon2 import PasswordHasher
@@ -55,7 +56,8 @@ def _write(path: Path, users: Mapping[str, str]) -> None:
             os.fsync(file.fileno())
         draft.replace(path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise SettingsError(f"{path}: cannot be written ({error.strerror}); choose another users file") from error
 
 
