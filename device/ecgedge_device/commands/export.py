@@ -32,7 +32,14 @@ The agent may run meanwhile. Without -o it goes to standard output (wfdb needs a
 @CONFIG
 @click.option("--since", default="36500d", metavar="TIME", help="From when on: 2026-11-21, 2026-11-21T16:00, 7d, 12h.")
 @click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only this kind; may be given again.")
-@click.option("--format", "how", type=click.Choice(["csv", "jsonl", "wfdb", "fhir"]), default="csv", show_default=True)
+@click.option(
+    "--format",
+    "how",
+    type=click.Choice(["csv", "jsonl", "wfdb", "fhir"]),
+    default="csv",
+    show_default=True,
+    help="CSV table, JSON lines, WFDB annotations and records, or a FHIR R4 Bundle.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="File, or folder for wfdb.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there; write to a folder that is not empty.")
 def export(config: Path, *, since: str, kinds: tuple[str, ...], how: str, output: Path | None, overwrite: bool) -> None:

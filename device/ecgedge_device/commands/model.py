@@ -26,7 +26,12 @@ def model() -> None:
     """List, install, use and roll back the bundles of this device."""
 
 
-@model.command("list")
+@model.command(
+    "list",
+    epilog="""\b
+Example:
+  ecgedge-agent model list --config agent.toml""",
+)
 @CONFIG
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_bundles(config: Path, *, as_json: bool) -> None:
@@ -48,7 +53,11 @@ def list_bundles(config: Path, *, as_json: bool) -> None:
     Console().print(table)
 
 
-@model.command()
+@model.command(
+    epilog="""\b
+Example:
+  ecgedge-agent model install page-2.tflite"""
+)
 @CONFIG
 @click.argument("file", type=click.Path(path_type=Path))
 def install(config: Path, file: Path) -> None:
@@ -57,7 +66,11 @@ def install(config: Path, file: Path) -> None:
     click.echo(f"installed: {name}; put it to use with: ecgedge-agent model use {name}")
 
 
-@model.command()
+@model.command(
+    epilog="""\b
+Example:
+  ecgedge-agent model use page-0.2.0"""
+)
 @CONFIG
 @click.argument("name")
 def use(config: Path, name: str) -> None:
@@ -66,7 +79,11 @@ def use(config: Path, name: str) -> None:
     click.echo(f"in use for {task}s: {name}; back with: ecgedge-agent model rollback {task}")
 
 
-@model.command()
+@model.command(
+    epilog="""\b
+Example:
+  ecgedge-agent model rollback page"""
+)
 @CONFIG
 @click.argument("task", type=click.Choice(get_args(Task)))
 def rollback(config: Path, task: Task) -> None:

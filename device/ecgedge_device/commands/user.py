@@ -22,7 +22,11 @@ _FILE = click.option(
 )
 
 
-@user.command()
+@user.command(
+    epilog="""\b
+Example:
+  ecgedge-agent user add maria --file users.txt"""
+)
 @click.argument("name")
 @_FILE
 @click.password_option(help="Asked for where it is not given; then nobody sees it.")
@@ -34,7 +38,12 @@ def add(name: str, file: Path, password: str) -> None:
     click.echo(f"{file}: {name} may log in")
 
 
-@user.command("list")
+@user.command(
+    "list",
+    epilog="""\b
+Example:
+  ecgedge-agent user list --file users.txt""",
+)
 @_FILE
 def list_users(file: Path) -> None:
     """Print all names."""
@@ -44,7 +53,11 @@ def list_users(file: Path) -> None:
         click.echo(name)
 
 
-@user.command()
+@user.command(
+    epilog="""\b
+Example:
+  ecgedge-agent user remove maria --file users.txt"""
+)
 @click.argument("name")
 @_FILE
 def remove(name: str, file: Path) -> None:
