@@ -20,6 +20,7 @@ from ecgedge_device.store import Store
 from ecgedge_device.store_errors import StoreFull, refused
 
 _STEP = 2000
+_STEPS = (_STEP, 200, 20)
 """Rows removed at once: short transactions, so that nobody who judges waits long."""
 _STEPS_OF_ROOM = 20
 """At most, where nothing can be written: so many rows take some 10 MB."""
@@ -70,7 +71,7 @@ def make_room(store: Store, keeper: FileKeeper, told: Told) -> Tidied:
     wanted = max(RESERVE_BYTES if total else 1.0, total / 50)
     if not _shed_files(store, keeper, wanted, done):
         for _ in range(_STEPS_OF_ROOM):
-            if not _shed_beats(store, done, told) and not _shed_results(store, done, told):
+            if not _shed_rows(store, done, told):
                 break
             store.give_back()
             if reserve.fill():
@@ -166,24 +167,35 @@ def _remove(keeper: FileKeeper, names: list[str], done: Tidied) -> None:
         done.files += 1
 
 
-def _shed_beats(store: Store, done: Tidied, told: Told) -> int:
-    count = _delete(store, "beats", "? = ''", "", done, told)
+def _shed_rows(store: Store, done: Tidied, told: Told) -> int:
+    """Remove the oldest beats, else results: fewer at once where the journal of many does not fit."""
+    for most in _STEPS:
+        try:
+            return _shed_beats(store, done, told, most=most) or _shed_results(store, done, told, most=most)
+        except StoreFull:
+            with suppress(StoreFull):
+                store.give_back()
+    return 0
+
+
+def _shed_beats(store: Store, done: Tidied, told: Told, *, most: int = _STEP) -> int:
+    count = _delete(store, "beats", "? = ''", "", done, told, most=most)
     done.beats += count
     _count(store, {"beat": count})
     return count
 
 
-def _shed_results(store: Store, done: Tidied, told: Told) -> int:
-    count = _delete(store, "results", "? = ''", "", done, told)
+def _shed_results(store: Store, done: Tidied, told: Told, *, most: int = _STEP) -> int:
+    count = _delete(store, "results", "? = ''", "", done, told, most=most)
     done.results += count
     _count(store, {"result": count})
     return count
 
 
-def _delete(store: Store, table: str, where: str, value: str, done: Tidied, told: Told) -> int:
+def _delete(store: Store, table: str, where: str, value: str, done: Tidied, told: Told, *, most: int = _STEP) -> int:
     """Remove up to so many of the oldest rows, and count for each reporter what it had not taken."""
     kind = "'beat'" if table == "beats" else "kind"
-    select = f"SELECT number, {kind} FROM {table} WHERE {where} ORDER BY number LIMIT {_STEP}"
+    select = f"SELECT number, {kind} FROM {table} WHERE {where} ORDER BY number LIMIT {most}"
     with refused(store.path), transaction(store.connection):
         rows = store.connection.execute(select, (value,)).fetchall()
         if rows:

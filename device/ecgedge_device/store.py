@@ -69,6 +69,8 @@ class Store:
     def give_back(self) -> None:
         """Give the space of removed rows back to the disk, as far as nobody else uses the store just now."""
         with refused(self.path):
+            # The journal first: on a full disk nothing else fits before it is empty.
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self.connection.execute("PRAGMA incremental_vacuum").fetchall()
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
