@@ -23,7 +23,7 @@ from ecgedge_device.log import log
 from ecgedge_device.report_settings import REPORTS
 from ecgedge_device.reporters import Reporter, open_reporter
 from ecgedge_device.reserve import Reserve
-from ecgedge_device.room import open_store, with_room
+from ecgedge_device.room import open_store, set_aside, with_room
 from ecgedge_device.settings import Settings
 from ecgedge_device.shelf import TASKS, Shelf, shelf_of
 from ecgedge_device.source_settings import SOURCES, ReplaySettings, StdinSettings
@@ -137,6 +137,7 @@ class Agent:
         with sole_agent(self.store_path), open_store(self.store_path) as store, ExitStack() as stack:
             desk = self._desk
             deliveries = self._deliveries()
+            set_aside(desk, store)
             Reserve(self.store_path).fill()
             for delivery in deliveries:
                 with_room(desk, store, partial(store.register, delivery.name))

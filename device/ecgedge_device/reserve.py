@@ -6,8 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 
 RESERVE_BYTES = 4 * 2**20
-LEAST_BYTES = 2**20
-"""As much as SQLite's journal takes before it is written back, see `Store`."""
+LEAST_BYTES = 3 * 2**19
+"""More than SQLite's journal takes before it is written back, see `Store`: so much may its file have to grow."""
+WORKING_BYTES = 5 * 2**18
+"""Left free beside it: room for the journal."""
 
 
 class Reserve:
@@ -16,7 +18,7 @@ class Reserve:
     Parameters
     ----------
     store : path of the store
-    size : of the file, bytes; less where half of what is free is less
+    size : of the file, bytes; less where less is free
     """
 
     def __init__(self, store: Path, size: int = RESERVE_BYTES) -> None:
@@ -27,7 +29,7 @@ class Reserve:
         if self._path.exists():
             return True
         try:
-            size = min(self._size, shutil.disk_usage(self._path.parent).free // 2)
+            size = min(self._size, shutil.disk_usage(self._path.parent).free - WORKING_BYTES)
             if size < LEAST_BYTES:
                 return False
             with self._path.open("wb") as file:

@@ -22,8 +22,6 @@ from ecgedge_device.store_errors import StoreFull, refused
 _STEP = 2000
 _STEPS = (_STEP, 200, 20)
 """Rows removed at once: short transactions, so that nobody who judges waits long."""
-_STEPS_OF_ROOM = 20
-"""At most, where nothing can be written: so many rows take some 10 MB."""
 
 
 @dataclass(slots=True)
@@ -69,16 +67,17 @@ def make_room(store: Store, keeper: FileKeeper, told: Told) -> Tidied:
         store.give_back()  # what waits in the journal takes its place in the store's file
     total = sum(size for _, size in keeper.kept())
     wanted = max(RESERVE_BYTES if total else 1.0, total / 50)
-    if not _shed_files(store, keeper, wanted, done):
-        for _ in range(_STEPS_OF_ROOM):
-            if not _shed_rows(store, done, told):
-                break
-            store.give_back()
-            if reserve.fill():
-                break
-    store.give_back()
-    reserve.fill()
+    shed = _shed_files(store, keeper, wanted, done) or _shed_rows(store, done, told)
+    # Never without space set aside: with none, SQLite can neither write its journal back nor remove anything.
+    while shed and not _set_aside(store, reserve):
+        shed = _shed_rows(store, done, told)
     return done
+
+
+def _set_aside(store: Store, reserve: Reserve) -> bool:
+    with suppress(StoreFull):
+        store.give_back()
+    return reserve.fill()
 
 
 def _lacking(store: Store, settings: KeepSettings) -> float:

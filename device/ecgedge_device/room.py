@@ -55,6 +55,12 @@ def _made(desk: Desk, store: Store) -> bool:
     return True
 
 
+def set_aside(desk: Desk, store: Store) -> None:
+    """Set space aside before anything is judged, at the cost of the oldest where the disk is full."""
+    if not Reserve(store.path).fill():
+        _made(desk, store)
+
+
 def open_store(path: Path) -> Store:
     """Open the store, also on a full disk, if space was set aside on it.
 
