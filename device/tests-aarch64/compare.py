@@ -93,7 +93,9 @@ def _array_row(name: str, a: NDArray[np.generic], b: NDArray[np.generic]) -> Row
 
 
 def _json_lines(name: str, reference: Path, found: Path) -> list[Row]:
+    """The beats among the results; what else is told is made of them."""
     sides = [[json.loads(line) for line in path.read_text().splitlines()] for path in (reference, found)]
+    sides = [[entry for entry in side if entry.get("kind", "beat") == "beat"] for side in sides]
     return [_beats_row(f"{name}: sample, class, RR", sides[0], sides[1])]
 
 
@@ -174,7 +176,7 @@ _COMPARED: dict[str, Compare] = {
     "selftest-*.txt": _selftest,
     "golden-*.npz": _golden,
     "replay.jsonl": _json_lines,
-    "demo/beats.jsonl": _json_lines,
+    "demo/results.jsonl": _json_lines,
     "predict-beat.json": _predicted_beats,
     "predict-page*.json": _predicted_page,
     "digitised-*.csv": _recording,

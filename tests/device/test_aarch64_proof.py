@@ -51,7 +51,7 @@ def outputs(tmp_path: Path) -> Path:
         "predict-page-photo.json": {"pictures": [], "refused": [{"picture": "photo.jpg", "reason": "dark"}]},
     }.items():
         (folder / name).write_text(json.dumps(values))
-    for name in ("replay.jsonl", "demo/beats.jsonl"):
+    for name in ("replay.jsonl", "demo/results.jsonl"):
         (folder / name).write_text("".join(json.dumps(beat) + "\n" for beat in beats))
     (folder / "selftest-page.txt").write_text("pass  model: 1 vectors\npass  answer: normal\n")
     np.savez(folder / "golden-beat.npz", output=np.arange(8, dtype=np.int8))
@@ -71,7 +71,7 @@ def test_every_kind_of_change_is_seen(outputs: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(outputs, other)
     edit_beat(other / "replay.jsonl", label="F")
-    edit_beat(other / "demo/beats.jsonl", probabilities={"N": 0.8, "V": 0.2})
+    edit_beat(other / "demo/results.jsonl", probabilities={"N": 0.8, "V": 0.2})
     selftest = other / "selftest-page.txt"
     selftest.write_text(selftest.read_text().replace("pass", "FAIL", 1))
     golden = dict(np.load(other / "golden-beat.npz"))
@@ -88,7 +88,7 @@ def test_every_kind_of_change_is_seen(outputs: Path, tmp_path: Path) -> None:
     differing = {line.split()[0].rstrip(":") for line in found.stdout.splitlines() if line.endswith("DIFFERS")}
     assert differing == {
         "replay.jsonl",
-        "demo/beats.jsonl",
+        "demo/results.jsonl",
         "selftest-page",
         "golden-beat",
         "predict-page-page",
