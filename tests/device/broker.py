@@ -24,7 +24,7 @@ from paho.mqtt.properties import Properties
 
 MOSQUITTO = shutil.which("mosquitto", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed (apt install mosquitto)")
-DEADLINE_S = 60.0
+DEADLINE_S = 180.0
 
 
 def free_port() -> int:
