@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ecgedge.bundle import read_bundle
+from ecgedge.errors import InputError
 from ecgedge.page_engine import PageEngine
 from ecgedge.pages import find_page
 from ecgedge.paper.pictures import read_picture
@@ -135,8 +136,8 @@ def _watch_beats(path: Path, began_s: float, delays: list[float], agent: AgentPr
 def picture(folder: Path, *, count: int = 8) -> str:
     """What the agent adds to reading and judging, per picture, both in this process on one thread."""
     cv2.setNumThreads(1)
-    paths = photos(folder, count)
     engine, ways = PageEngine(read_bundle("page")), [[], []]  # type: tuple[PageEngine, list[list[float]]]
+    paths = [path for path in photos(folder, count) if _is_read(engine, path)]
     for path in (*paths[:1], *paths):
         begun_s = time.perf_counter()
         read = read_picture(path)
@@ -151,7 +152,7 @@ def picture(folder: Path, *, count: int = 8) -> str:
     for path in paths:
         path.rename(inbox / path.name)
     source = '[[source]]\nkind = "folder"\npath = "in"\nsettle_s = 0.1\n'
-    whole = _agent_pictures(settings(folder, source), count)
+    whole = _agent_pictures(settings(folder, source), len(paths))
     flat = statistics.median(ways[0][1:])
     added = statistics.median(whole) - statistics.median(bare)
     return (
@@ -159,6 +160,15 @@ def picture(folder: Path, *, count: int = 8) -> str:
         f"+{100 * added / statistics.median(bare):.0f} % (decode + flatten alone {1000 * flat:.0f} ms: "
         f"+{100 * added / flat:.0f} %)"
     )
+
+
+def _is_read(engine: PageEngine, path: Path) -> bool:
+    """Whether there is an answer to be timed."""
+    try:
+        engine.judge(read_picture(path))
+    except InputError:
+        return False
+    return True
 
 
 def _timed(action: Callable[[], object]) -> float:
