@@ -63,7 +63,7 @@ def waiting(agent: SmallAgent) -> list[Path]:
 
 def test_openapi_and_routes_agree() -> None:
     described = {(path, method.upper()) for path, one in PATHS.items() for method in dict(one)}  # type: ignore[call-overload]
-    pages = ("/", "/picture", "/take", "/work/{id}", "/results", "/results/{id}", "/state", "/login", "/logout")
+    pages = ("/", "/picture", "/take", "/progress/{id}", "/results", "/results/{id}", "/state", "/login", "/logout")
     served_ones = {
         (route.path, method)
         for route in ROUTES
@@ -405,7 +405,7 @@ def test_forms_work_without_script(agent: SmallAgent, address: str, tmp_path: Pa
     csrf = re.search(r'name="csrf" value="([0-9a-f]+)"', page)
     assert csrf is not None
     sent = browser.post(f"{address}/picture", {"csrf": csrf[1]}, files={"file": ("a.jpg", jpeg())})
-    assert "/work/" in sent.url and "Waiting for its turn" in sent.text and len(waiting(agent)) == 1
+    assert "/progress/" in sent.url and "Waiting for its turn" in sent.text and len(waiting(agent)) == 1
     wrong = browser.post(f"{address}/picture", {"csrf": csrf[1]}, files={"file": ("a.exe", b"x")})
     assert wrong.status_code == 415 and "A.exe: .exe is no picture" in wrong.text
     (tmp_path / "page.jpg").write_bytes(jpeg())

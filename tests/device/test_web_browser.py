@@ -117,7 +117,7 @@ def test_a_picture_is_read_with_the_keyboard_alone(watched: Watched, photo: Path
     focus_on(page, page.get_by_role("button", name="Read this page"))
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.keyboard.press("Enter")
-    page.wait_for_url("**/work/**")
+    page.wait_for_url("**/progress/**")
     page.wait_for_url("**/results/**")
     expect(page.locator("h1")).to_contain_text("%")
     expect(page.locator("table.bars tbody tr")).to_have_count(4)

@@ -32,7 +32,7 @@ ROUTES = (
     Route("/picture", pages.picture),
     Route("/picture", pages.send_picture, methods=["POST"]),
     Route("/take", pages.take_picture, methods=["POST"]),
-    Route("/work/{id}", pages.work),
+    Route("/progress/{id}", pages.work),
     Route("/results", pages.history),
     Route("/results/{id}", pages.result),
     Route("/state", pages.state),

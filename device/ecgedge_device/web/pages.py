@@ -77,7 +77,7 @@ def picture(request: Request) -> Response:
 
 async def send_picture(request: Request) -> Response:
     """A form with a picture, from a browser without script."""
-    return RedirectResponse(f"/work/{(await take_in(request))[0]}", 303)
+    return RedirectResponse(f"/progress/{(await take_in(request))[0]}", 303)
 
 
 async def take_picture(request: Request) -> Response:

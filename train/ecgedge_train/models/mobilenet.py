@@ -2,9 +2,8 @@
 
 Howard et al., 2017, arXiv:1704.04861; Sandler et al., 2018, 10.1109/CVPR.2018.00474. The layers, their order and their
 sizes are those of `keras.applications`, so that its files fit; the graph is flat, because a backbone nested in a model
-cannot be quantised in training. Departures: strided layers pad odd
-sides evenly; batch norm forgets faster
-(momentum .9), because pages are few; the page comes as ink and is turned to -1..1 in the graph.
+cannot be quantised in training. Departures: strided layers pad odd sides evenly; batch norm forgets faster (momentum
+.9), because pages are few; the page comes as ink and is turned to -1..1 in the graph.
 """
 
 from dataclasses import dataclass

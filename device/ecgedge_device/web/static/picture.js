@@ -32,7 +32,7 @@ function send(form) {
   request.upload.onprogress = (event) => { bar.value = event.lengthComputable ? (100 * event.loaded) / event.total : 50; };
   request.onerror = () => fail(form, "The agent cannot be reached. Try again.");
   request.onload = () => {
-    if (request.status === 202) location.assign(`/work/${JSON.parse(request.responseText).id}`);
+    if (request.status === 202) location.assign(`/progress/${JSON.parse(request.responseText).id}`);
     else fail(form, errorOf(request.responseText, request.status));
   };
   form.querySelector(".sending").hidden = false;
@@ -51,7 +51,7 @@ async function take(form) {
   busy(form, true);
   say(form, "The camera is taking a picture …");
   const stream = new EventSource(`/api/events?source=${encodeURIComponent(form.dataset.source)}`);
-  const leave = (id) => { stream.close(); location.assign(`/work/${id}`); };
+  const leave = (id) => { stream.close(); location.assign(`/progress/${id}`); };
   stream.addEventListener("step", (event) => leave(JSON.parse(event.data).work));
   stream.addEventListener("result", (event) => { const result = JSON.parse(event.data); if (result.kind === "page") leave(result.id); });
   const answer = await fetch(`/api/sources/${encodeURIComponent(form.dataset.source)}/trigger`, { method: "POST", headers: { "X-CSRF-Token": csrfToken() } }).catch(() => null);
