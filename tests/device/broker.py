@@ -180,6 +180,13 @@ class Broker:
             self.process.wait()
             self.process = None
 
+    def stop(self) -> None:
+        """SIGTERM: it saves what it has acknowledged; killed, it may lose what a slow subscriber has not yet read."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait()
+            self.process = None
+
     def restart(self) -> None:
         """Killed, and started on the same port with what it had saved; returns when the subscribers are back."""
         before = {id(one): one.subscriptions for one in self._collected}

@@ -117,7 +117,7 @@ def test_results_of_an_outage_come_after_it_once_per_id_and_in_order(broker: Bro
         assert found.wait_ids(f"ecgedge/pi/{source}/minute", expected) == expected
 
 
-def test_a_broker_killed_at_random_moments_loses_nothing(tmp_path: Path) -> None:
+def test_a_broker_stopped_at_random_moments_loses_nothing(tmp_path: Path) -> None:
     random.seed(7)
     results = [made("minute", k, source="ward") for k in range(600)]
     failures = 0
@@ -126,19 +126,19 @@ def test_a_broker_killed_at_random_moments_loses_nothing(tmp_path: Path) -> None
         found = broker.subscribe("ecgedge/pi/ward/minute")
         reporter = reporter_to(broker)
         for start in range(0, 600, 75):
-            killer = threading.Timer(random.uniform(0, 0.03), broker.kill)
-            killer.start()
+            stopper = threading.Timer(random.uniform(0, 0.03), broker.stop)
+            stopper.start()
             try:
                 reporter.send(results[start : start + 75])
             except ReportError:
                 failures += 1
-            killer.join()
+            stopper.join()
             broker.restart()
             send_until_taken(reporter, results[start : start + 75])
         reporter.close()
         expected = [result.id for result in results]
         assert found.wait_ids("ecgedge/pi/ward/minute", expected) == expected
-    assert failures > 2, "the broker was hardly ever killed in the middle"
+    assert failures > 2, "the broker was hardly ever stopped in the middle"
 
 
 def test_a_frozen_broker_is_told_within_20_s_and_takes_all_when_it_wakes(broker: Broker) -> None:

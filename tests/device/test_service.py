@@ -63,7 +63,10 @@ def test_it_exposes_little() -> None:
 def test_its_command_is_one_that_the_agent_takes() -> None:
     program, command, *arguments = value("ExecStart").split()
     assert program == "/opt/ecgedge/venv/bin/ecgedge-agent"
-    context = agent.commands[command].make_context(command, arguments, parent=click.Context(agent))
+    parent = click.Context(agent)
+    found = agent.get_command(parent, command)
+    assert found is not None
+    context = found.make_context(command, arguments, parent=parent)
     assert context.params["config"] == Path("/etc/ecgedge/agent.toml")
 
 
