@@ -129,7 +129,7 @@ class BeatEngine:
         ]
 
 
-def judge_recording(bundle: Bundle, recording: Recording, *, chunk_s: float = 60.0, threads: int = 1) -> list[Beat]:
+def judge_recording(bundle: Bundle, recording: Recording, *, chunk_s: float = 600.0, threads: int = 1) -> list[Beat]:
     """Judge a whole recording, as a stream would."""
     engine = BeatEngine(bundle, fs_hz=recording.fs_hz, leads=recording.leads, threads=threads)
     step = max(1, int(chunk_s * recording.fs_hz))

@@ -42,22 +42,23 @@ class PolarityJudge:
         n_blocks = len(pending) // self._block_n
         blocks = pending[: n_blocks * self._block_n].reshape(n_blocks, self._block_n, len(self._leads))
         self._pending = pending[n_blocks * self._block_n :].copy()
-        for block in blocks:
-            for lead in self._judged:
-                self._count(lead, block[:, lead])
+        for lead in self._judged:
+            self._counts[:, lead] += self._count(blocks[:, :, lead])
 
-    def _count(self, lead: int, block: Float64Array) -> None:
-        if not np.isfinite(block).all():
-            return
-        upright = block - np.median(block)
+    def _count(self, blocks: Float64Array) -> tuple[int, int]:
+        """How many blocks of a lead, (n_blocks, block_n), count, and how many of these point down."""
         first, last = (round(after_s * self.fs_hz) for after_s in _T_S)
-        beat = int(np.abs(upright[: max(1, self._block_n - last)]).argmax())
-        t_wave = upright[beat + first : beat + last]
-        if abs(upright[beat]) < _MIN_MV or len(t_wave) == 0:
-            return
-        peak = t_wave[np.abs(t_wave).argmax()]
-        if abs(peak) >= 0.1 * abs(upright[beat]):
-            self._counts[:, lead] += 1, upright[beat] < 0 and peak < 0
+        blocks = blocks[np.isfinite(blocks).all(axis=1)]
+        if len(blocks) == 0 or first >= min(last, self._block_n):
+            return 0, 0
+        upright = blocks - np.median(blocks, axis=1, keepdims=True)
+        rows = np.arange(len(blocks))
+        beat = np.abs(upright[:, : max(1, self._block_n - last)]).argmax(axis=1)
+        t_wave = upright[rows[:, np.newaxis], beat[:, np.newaxis] + np.arange(first, min(last, self._block_n))]
+        peak = t_wave[rows, np.abs(t_wave).argmax(axis=1)]
+        size = upright[rows, beat]
+        clear = (np.abs(size) >= _MIN_MV) & (np.abs(peak) >= 0.1 * np.abs(size))
+        return int(np.count_nonzero(clear)), int(np.count_nonzero(clear & (size < 0) & (peak < 0)))
 
     def inverted(self) -> list[tuple[str, float]]:
         """Leads that point down, with the share of their blocks that do."""

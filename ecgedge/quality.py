@@ -13,7 +13,7 @@ from scipy import ndimage
 from scipy import signal as dsp
 
 from ecgedge.polarity import PolarityJudge
-from ecgedge.records import FloatArray, Recording, check_rate
+from ecgedge.records import FloatArray, IntArray, Recording, check_rate
 from ecgedge.signals import BoolArray, Float64Array, State, check_chunk, pieces, state_array
 
 KINDS = ("missing", "saturated", "dropout", "flat")
@@ -151,34 +151,48 @@ class _SampleJudge:
         )
         values = self._buffer[start:stop]
         missing = np.isnan(values)
-        rail = plateau & (values != 0) & self._at_rail(values, ~plateau & ~missing)
+        rail = self._at_rail(values, plateau, missing)
         kinds = np.select([missing, rail, dropout, flat], list(range(len(KINDS))), default=-1).astype(np.int8)
         n_old = max(0, stop - self._flat_n)
         self._buffer, self._n_done = self._buffer[n_old:].copy(), stop - n_old
         return kinds, values
 
-    def _at_rail(self, values: Float64Array, free: BoolArray) -> BoolArray:
-        """Where a value is the most extreme so far and far from the usual level."""
-        low, high = np.nan_to_num(values, nan=np.inf), np.nan_to_num(values, nan=-np.inf)
-        highest = np.maximum.accumulate(np.concatenate([self._extremes[:1], high]))
-        lowest = np.minimum.accumulate(np.concatenate([self._extremes[1:], low]))
-        self._extremes = np.concatenate([highest[-1:], lowest[-1:]])
-        extreme = (values == highest[1:]) | (values == lowest[1:])
-        level = np.empty_like(values)
+    def _at_rail(self, values: Float64Array, plateau: BoolArray, missing: BoolArray) -> BoolArray:
+        """Where a plateau is not 0, the most extreme value so far, and far from the usual level."""
+        free, rail = ~plateau & ~missing, np.zeros(values.shape, dtype=np.bool_)
         for lead in range(values.shape[1]):
-            level[:, lead] = self._levels(lead, values[:, lead], free[:, lead])
-        return np.asarray(extreme & (np.abs(values - level) >= RAIL_MV), dtype=np.bool_)
+            at = np.flatnonzero(plateau[:, lead] & (values[:, lead] != 0))
+            level = self._levels(lead, values[:, lead], free[:, lead], at)
+            extreme = self._extreme(lead, values[:, lead], at)
+            rail[at, lead] = extreme & (np.abs(values[at, lead] - level) >= RAIL_MV)
+        return rail
 
-    def _levels(self, lead: int, values: Float64Array, free: BoolArray) -> Float64Array:
-        """Usual level of a lead at each sample: an exponential mean that plateaus and gaps leave as it is."""
-        taken = values[free]
+    def _extreme(self, lead: int, values: Float64Array, at: IntArray) -> BoolArray:
+        """Which of the samples at `at` are the most extreme of the lead so far."""
+        highest, lowest = self._extremes[:, lead]
+        if len(at) == 0:
+            self._extremes[:, lead] = (
+                np.fmax.reduce(values, initial=highest),
+                np.fmin.reduce(values, initial=lowest),
+            )
+            return np.zeros(0, dtype=np.bool_)
+        above, below = (combine.accumulate(values) for combine in (np.fmax, np.fmin))
+        self._extremes[:, lead] = np.fmax(above[-1], highest), np.fmin(below[-1], lowest)
+        found = values[at]
+        return (found == np.fmax(above[at], highest)) | (found == np.fmin(below[at], lowest))
+
+    def _levels(self, lead: int, values: Float64Array, free: BoolArray, at: IntArray) -> Float64Array:
+        """Usual level of a lead at some samples: an exponential mean that plateaus and gaps leave as it is."""
+        taken = values if free.all() else values[free]
         if len(taken) == 0:
-            return np.full(len(values), self._level[lead])
+            return np.full(len(at), self._level[lead])
         before = taken[0] if np.isnan(self._level[lead]) else self._level[lead]
         keep = 1 - self._forget
         smooth, _ = dsp.lfilter([self._forget], [1, -keep], taken, zi=np.array([keep * before]))
         self._level[lead] = smooth[-1]
-        return np.asarray(np.concatenate([[before], smooth])[np.cumsum(free)], dtype=np.float64)
+        if len(at) == 0:
+            return np.zeros(0)
+        return np.asarray(np.concatenate([[before], smooth])[np.cumsum(free)[at]], dtype=np.float64)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         return {
@@ -196,16 +210,47 @@ class _SampleJudge:
 
 
 def _calm(values: Float64Array, n_samples: int, *, within_mv: float) -> BoolArray:
-    """Which samples lie in a window of `n_samples` whose values stay within `within_mv`; not finite is never calm."""
+    """Which samples lie in a window of `n_samples` whose values stay within `within_mv`; not finite is never calm.
+
+    Only samples near a calm block are looked at closely, since nearly all of a recording is not calm.
+    """
+    calm = np.zeros(values.shape, dtype=np.bool_)
+    for lead in range(values.shape[1]):
+        near = _near_calm_blocks(values[:, lead], n_samples // 2, within_mv=within_mv)
+        place = np.arange(len(near)) + np.cumsum(np.diff(near, prepend=near[:1]) > 1)  # stretches stay apart
+        packed = np.full(place[-1] + 1 if len(place) else 0, np.nan)
+        packed[place] = values[near, lead]
+        calm[near, lead] = _in_calm_window(packed, n_samples, within_mv=within_mv)[place]
+    return calm
+
+
+def _near_calm_blocks(values: Float64Array, size: int, *, within_mv: float) -> IntArray:
+    """Indices, rising, of samples at most two blocks from a block of `size` that is calm.
+
+    A window of two blocks' length or one more, wherever it begins, holds a whole block: the others hold no such window.
+    """
+    n_blocks = len(values) // size
+    blocks = values[: n_blocks * size].reshape(n_blocks, size)
+    found = np.flatnonzero(np.abs(blocks[:, -1] - blocks[:, 0]) <= within_mv)
+    found = found[np.ptp(blocks[found], axis=1) <= within_mv]
+    near = np.zeros(n_blocks + 5, dtype=np.bool_)
+    for distance in range(5):
+        near[found + distance] = True
+    index = (np.flatnonzero(near[2:-2])[:, np.newaxis] * size + np.arange(size)).ravel()
+    return index[: np.searchsorted(index, len(values))]
+
+
+def _in_calm_window(values: Float64Array, n_samples: int, *, within_mv: float) -> BoolArray:
+    """As `_calm`, of one lead, every sample looked at."""
     if len(values) < n_samples:
         return np.zeros(values.shape, dtype=np.bool_)
     ahead = -(n_samples // 2)  # windows that begin at their index
     missing = np.isnan(values)
-    highest = ndimage.maximum_filter1d(np.where(missing, np.inf, values), n_samples, axis=0, origin=ahead)
-    lowest = ndimage.minimum_filter1d(np.where(missing, -np.inf, values), n_samples, axis=0, origin=ahead)
-    index = np.arange(len(values))[:, np.newaxis]
+    highest = ndimage.maximum_filter1d(np.where(missing, np.inf, values), n_samples, origin=ahead)
+    lowest = ndimage.minimum_filter1d(np.where(missing, -np.inf, values), n_samples, origin=ahead)
+    index = np.arange(len(values))
     begins = (highest <= lowest + within_mv) & np.isfinite(highest) & (index <= len(values) - n_samples)
-    last_begin = np.maximum.accumulate(np.where(begins, index, -n_samples), axis=0)
+    last_begin = np.maximum.accumulate(np.where(begins, index, -n_samples))
     return np.asarray(last_begin > index - n_samples, dtype=np.bool_)
 
 

@@ -99,7 +99,10 @@ class StreamingFilter:
         good = np.isfinite(chunk)
         filled = self._fill(chunk, good)
         output, self._memory = dsp.sosfilt(self._sos, filled, axis=0, zi=self._memory)
-        return np.where(good, output, np.nan).astype(np.float32)
+        filtered: FloatArray = output.astype(np.float32)
+        if not good.all():
+            filtered[~good] = np.nan
+        return filtered
 
     def _fill(self, chunk: FloatArray, good: BoolArray) -> Float64Array:
         """Hold the last good value over gaps; start the leads that see their first good value."""
@@ -107,6 +110,10 @@ class StreamingFilter:
         first = chunk[good.argmax(axis=0), np.arange(chunk.shape[1])]
         self._held = np.where(starting, first, self._held)
         self._memory = np.where(starting, self._steady[:, :, np.newaxis] * self._held, self._memory)
+        if good.all():
+            filled = chunk.astype(np.float64)
+            self._held = filled[-1].copy()
+            return filled
         last_good = np.maximum.accumulate(np.where(good, np.arange(len(chunk))[:, np.newaxis], -1), axis=0)
         values = np.take_along_axis(chunk.astype(np.float64), np.maximum(last_good, 0), axis=0)
         filled = np.where(last_good >= 0, values, self._held)
@@ -192,9 +199,10 @@ class StreamingResampler:
         (n_outputs, n_leads) float32, mV
         """
         check_chunk(chunk, self._n_leads)
-        fresh = np.where(np.isfinite(chunk), chunk, np.nan).astype(np.float64)
+        fresh = np.where(np.isfinite(chunk), chunk, np.nan)
         if self._identity:
             return fresh.astype(np.float32)
+        fresh = fresh.astype(np.float64)
         if len(self._buffer) == 0:
             fresh = np.concatenate([np.repeat(fresh[:1], self._half, axis=0), fresh])
         self._buffer = np.concatenate([self._buffer, fresh])

@@ -17,6 +17,7 @@ FloatArray = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
 Rows = FloatArray | Float64Array
 BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
 
 P_MEMORY_BEATS = 20
 N_KEPT_SHAPES = 2
@@ -79,20 +80,29 @@ class RunningTemplate:
         """
         pool = np.concatenate([self._kept, windows[usual]])
         before = len(self._kept) + np.cumsum(usual) - usual
-        templates = np.empty_like(windows)
-        for k, n_pool in enumerate(before.tolist()):
-            if self._count < self._every or self._count % self._every == 0:
-                self._renew(pool[max(0, n_pool - self._n_beats) : n_pool], windows[k])
-            templates[k] = self._template
-            self._count += 1
+        count = self._count + np.arange(len(windows))
+        renewed = np.flatnonzero((count < self._every) | (count % self._every == 0))
+        known = np.concatenate([self._template[np.newaxis], self._renewals(pool, before, windows, renewed)])
+        templates = known[np.searchsorted(renewed, np.arange(len(windows)), side="right")]
+        self._template, self._count = known[-1].copy(), self._count + len(windows)
         self._kept = pool[max(0, len(pool) - self._n_beats) :].copy()
         return templates
 
-    def _renew(self, pool: FloatArray, first: FloatArray) -> None:
-        if len(pool):
-            self._template = np.asarray(np.median(pool, axis=0), dtype=np.float32)
-        elif self._count == 0:
-            self._template = first.copy()
+    def _renewals(self, pool: FloatArray, before: IntArray, windows: FloatArray, rows: IntArray) -> FloatArray:
+        """The new template at each of the beats `rows`, (n, n_samples) float32; the median of a full memory at once."""
+        renewals = np.empty((len(rows), windows.shape[1]), np.float32)
+        full = before[rows] >= self._n_beats
+        index = before[rows[full], np.newaxis] + np.arange(-self._n_beats, 0)
+        renewals[full] = np.median(pool[index], axis=1)
+        last = self._template
+        for k in np.flatnonzero(~full).tolist():  # only while the memory fills, at the beginning of a stream
+            n_pool = int(before[rows[k]])
+            if n_pool:
+                last = np.median(pool[:n_pool], axis=0).astype(np.float32)
+            elif self._count + rows[k] == 0:
+                last = windows[rows[k]]
+            renewals[k] = last
+        return renewals
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Copy of the memory."""
