@@ -15,6 +15,8 @@ STEP_PX = 16
 """Distance of a lattice's points on the page: 2 mm at 8 px/mm, 4 mm at 4 px/mm, less than a square."""
 STRIP = 16
 """Rows of lattice cells drawn at a time: 256 lines, whose map stays in the cache."""
+_MOST_FIXED_PX = 1 << 15
+"""Maps in fixed point, 1/32 px and nearly twice as fast, reach no farther."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,8 @@ def draw(pixels: Kind, surface: Surface, window: Window, *, outside: int | None 
     for row in range(0, -(-window.height_px // STEP_PX), STRIP):
         strip = flat[row * STEP_PX : (row + STRIP) * STEP_PX]
         x, y = (_every_pixel(one[row : row + STRIP + 2], strip.shape[1], strip.shape[0]) for one in planes)
+        if max(pixels.shape[:2]) < _MOST_FIXED_PX:
+            x, y = cv2.convertMaps(x, y, cv2.CV_16SC2)
         cv2.remap(pixels, x, y, cv2.INTER_LINEAR, dst=strip, borderMode=border, borderValue=value)
     return flat
 
