@@ -126,7 +126,7 @@ def read_graph(model: bytes) -> TfliteGraph:
     BundleError
         The bytes are no .tflite model, or damaged.
     """
-    schema = _schema()
+    schema = tflite_schema()
     if model[4:8] != b"TFL3":
         raise BundleError(f"{len(model)} bytes that are no .tflite model (no TFL3 mark); convert the model again")
     try:
@@ -143,7 +143,8 @@ def bits_of(dtype: str) -> int:
     return 16 if dtype == "bfloat16" else np.dtype(dtype).itemsize * 8
 
 
-def _schema() -> ModuleType:
+def tflite_schema() -> ModuleType:
+    """LiteRT's generated schema."""
     # Imported when needed: ten thousand lines.
     from ai_edge_litert import schema_py_generated
 
@@ -170,7 +171,7 @@ def _tensor(index: int, raw, buffers, types: Mapping[int, str]) -> GraphTensor: 
     data = buffers[raw.buffer].data
     return GraphTensor(
         index=index,
-        name=raw.name.decode(),
+        name="" if raw.name is None else raw.name.decode(),
         shape=tuple(max(1, int(side)) for side in _listed(raw.shape)),
         dynamic=tuple(axis for axis, side in enumerate(signature) if side < 0),
         dtype=types[raw.type].lower(),
