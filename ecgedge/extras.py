@@ -19,6 +19,7 @@ _EXTRA_OF_MODULE = {
     "argon2": "device",
     "reportlab": "device",
     "gpiozero": "gpio",
+    "tflite_micro": "mcu",
 }
 
 
@@ -30,8 +31,13 @@ def require(module: str) -> None:
     MissingDependency
         The message gives the pip line.
     """
-    if importlib.util.find_spec(module) is None:
+    if not installed(module):
         raise MissingDependency(_sentence(module))
+
+
+def installed(module: str) -> bool:
+    """Whether a module is there, without importing it."""
+    return importlib.util.find_spec(module) is not None
 
 
 def missing_extra(error: ModuleNotFoundError) -> MissingDependency:
