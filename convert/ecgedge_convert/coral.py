@@ -59,8 +59,8 @@ def _reasons(op: Op) -> Iterator[str]:
         return
     if (reason := float_or_wide(op)) is not None:
         yield reason
-    yield from _shape_reasons(op)
     yield from _CHECKS[op.name](op)
+    yield from _shape_reasons(op)
 
 
 def _shape_reasons(op: Op) -> Iterator[str]:
