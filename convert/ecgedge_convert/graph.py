@@ -253,11 +253,17 @@ def _settings(layer: "keras.Layer", kind: str, name: str, *, rank: int) -> dict[
 def _largest_settings(layer: "keras.Layer", call: _Call) -> dict[str, Setting]:
     """Settings of a maximum along an axis, nothing for all else."""
     if type(layer).__name__ == MAX:
-        return {"axis": _plain(layer.axis), "keepdims": layer.keepdims}
+        return {"axis": _one_axis(layer.axis), "keepdims": layer.keepdims}
     if type(layer).__name__ == "TFOpLambda" and layer.get_config().get("function") == "math.reduce_max":
         kwargs = call.call_kwargs  # type: ignore[attr-defined]
-        return {"axis": _plain(kwargs.get("axis")), "keepdims": bool(kwargs.get("keepdims", False))}
+        return {"axis": _one_axis(kwargs.get("axis")), "keepdims": bool(kwargs.get("keepdims", False))}
     return {}
+
+
+def _one_axis(axis: object) -> Setting:
+    """A single axis as a number: Keras 3 keeps it as a tuple."""
+    plain = _plain(axis)
+    return plain[0] if isinstance(plain, tuple) and len(plain) == 1 else plain
 
 
 def _plain(value: object) -> Setting:

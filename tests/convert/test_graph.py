@@ -1,16 +1,15 @@
 """Networks cross from one Keras to the other and back: weights to the last bit, answers but for rounding."""
 
 from collections.abc import Callable, Iterator
-from types import ModuleType
 
 import numpy as np
 import pytest
 
 from ecgedge.errors import InputError
-from ecgedge_convert.graph import FloatArray, build, graph_of
-from ecgedge_train.models import build_model
+from ecgedge_convert.graph import build, graph_of
 from ecgedge_train.models.page_models import PAGE_MODELS
 from ecgedge_train.quiet import start_keras
+from tests.convert.families import FAMILIES, difference, with_norms_moved
 
 start_keras()
 import keras  # noqa: E402
@@ -18,41 +17,18 @@ import tf_keras  # noqa: E402
 
 from ecgedge_train.pages.crew import joined  # noqa: E402
 
-Built = Callable[[ModuleType], "keras.Model"]
 _ROUNDING = 2e-6
 """The two Kerases multiply out a batch norm in another order; weights are equal to the last bit."""
-_LEADS = {"leads": (12, 240, 2), "strip": (1, 960, 2)}
-_PAGE = {"page": (96, 160, 1)}
-_BUILT: dict[str, Built] = {
-    "beat": lambda kit: build_model(("beat_mlp", "beat_mlp", "beat_cnn"), 49, 96, keras=kit),
-    "beat_cnn": lambda kit: build_model(("beat_cnn",), 49, 96, keras=kit),
-    "custom_cnn": lambda kit: PAGE_MODELS["custom_cnn"](_PAGE, {"width": 0.25}, keras=kit),
-    "dense head": lambda kit: PAGE_MODELS["custom_cnn"](_PAGE, {"width": 0.25, "head": "dense"}, keras=kit),
-    "lead_cnn": lambda kit: PAGE_MODELS["lead_cnn"](_LEADS, {}, keras=kit),
-    "mobilenet": lambda kit: PAGE_MODELS["mobilenet"](_PAGE, {}, keras=kit),
-    "mobilenet v1": lambda kit: PAGE_MODELS["mobilenet"](_PAGE, {"version": 1, "width": 0.25}, keras=kit),
-    "optimised_cnn": lambda kit: PAGE_MODELS["optimised_cnn"](_PAGE, {"width": 0.125}, keras=kit),
-    "strip_cnn": lambda kit: PAGE_MODELS["strip_cnn"](_PAGE, {}, keras=kit),
-}
 
 
 def test_every_family_is_here() -> None:
-    assert set(PAGE_MODELS) <= set(_BUILT)
+    assert set(PAGE_MODELS) <= set(FAMILIES)
 
 
-@pytest.fixture(scope="module", params=sorted(_BUILT))
+@pytest.fixture(scope="module", params=sorted(FAMILIES))
 def network(request: pytest.FixtureRequest) -> Iterator["keras.Model"]:
     keras.utils.set_random_seed(7)
-    yield with_norms_moved(_BUILT[request.param](keras))
-
-
-def with_norms_moved(model: "keras.Model") -> "keras.Model":
-    """No weight at the value that a fresh layer has: what is lost on the way would not be seen."""
-    rng = np.random.default_rng(3)
-    for layer in model.layers:
-        if not layer.name.endswith("_ruler"):
-            layer.set_weights([values + 0.1 * (rng.random(values.shape) - 0.4) for values in layer.get_weights()])
-    return model
+    yield with_norms_moved(FAMILIES[request.param](keras))
 
 
 def test_rebuilt_is_equal(network: "keras.Model") -> None:
@@ -81,14 +57,14 @@ def test_crosses_and_comes_back(network: "keras.Model") -> None:
 
 
 def test_frozen_layers_stay_frozen() -> None:
-    network = _BUILT["strip_cnn"](keras)
+    network = FAMILIES["strip_cnn"](keras)
     again = build(graph_of(network), keras=tf_keras)
     frozen = [layer.name for layer in again.layers if layer.weights and not layer.trainable]
     assert sorted(frozen) == ["stem_lower_ruler", "stem_upper_ruler"]
 
 
 def test_joined_models_are_laid_flat() -> None:
-    members = [with_norms_moved(_BUILT["lead_cnn"](keras)) for _ in range(2)]
+    members = [with_norms_moved(FAMILIES["lead_cnn"](keras)) for _ in range(2)]
     whole = joined(members)
     flat = build(graph_of(whole), keras=keras)
     assert not any(isinstance(layer, keras.Model) for layer in flat.layers)
@@ -121,17 +97,3 @@ def test_a_layer_used_twice_is_named() -> None:
     x, shared = keras.layers.Input((4,), name="x"), keras.layers.Dense(4, name="shared")
     with pytest.raises(InputError, match="shared"):
         graph_of(keras.Model(x, shared(shared(x))))
-
-
-def difference(one: "keras.Model", other: "keras.Model") -> float:
-    """Largest difference of any output, on noise, as a share of its largest value where that is above 1."""
-    rng = np.random.default_rng(0)
-    inputs = {tensor.name.split(":")[0]: rng.random((3, *tensor.shape[1:])).astype(np.float32) for tensor in one.inputs}
-    found = [_said(model, inputs) for model in (one, other)]
-    assert [each.shape for each in found[0]] == [each.shape for each in found[1]]
-    return max(float(np.abs(a - b).max() / max(1, np.abs(a).max())) for a, b in zip(*found, strict=True))
-
-
-def _said(model: "keras.Model", inputs: dict[str, FloatArray]) -> list[FloatArray]:
-    said = model(next(iter(inputs.values())) if isinstance(model, keras.Sequential) else inputs, training=False)
-    return [np.asarray(said[name]) for name in sorted(said)] if isinstance(said, dict) else [np.asarray(said)]
