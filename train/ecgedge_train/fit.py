@@ -77,14 +77,19 @@ def _new_model(lesson: Lesson, recipe: FitRecipe, seed: int) -> keras.Model:
 
 def _fit_epoch(model: keras.Model, lesson: Lesson, recipe: FitRecipe, *, seed: int, epoch: int) -> float:
     """One epoch, in the order drawn; its chance depends on seed and epoch only."""
-    rng = np.random.default_rng([seed, epoch])
     _seed_layers(model, seed, epoch)
-    rows = draw(lesson.shares, recipe.beats_per_epoch, rng)
+    inputs, targets = drawn_beats(lesson, recipe.beats_per_epoch, np.random.default_rng([seed, epoch]))
+    done = model.fit(inputs, targets, batch_size=recipe.batch, shuffle=False, verbose=0)
+    return float(done.history["loss"][0])
+
+
+def drawn_beats(lesson: Lesson, n: int, rng: np.random.Generator) -> tuple[Inputs, FloatArray]:
+    """Inputs and targets of `n` beats in the order drawn, each window larger or smaller by chance."""
+    rows = draw(lesson.shares, n, rng)
     inputs = lesson.pool.inputs(rows)
     gain = rng.uniform(*_GAIN, (len(rows), 1, 1, 1)).astype(np.float32)
     inputs["beat"] = np.clip(inputs["beat"] * gain, -2, 2)
-    done = model.fit(inputs, lesson.targets[rows], batch_size=recipe.batch, shuffle=False, verbose=0)
-    return float(done.history["loss"][0])
+    return inputs, lesson.targets[rows]
 
 
 def _seed_layers(model: keras.Model, seed: int, epoch: int) -> None:

@@ -61,6 +61,8 @@ class Recipe:
     """Of the virtual patients."""
     class_bias: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
     """Added to the logits of N, S, V, F after training; chosen out of fold."""
+    text: str = ""
+    """The recipe as it was written; filled in by `read_recipe`."""
     sha256: str = ""
     """Of the recipe's file; filled in by `read_recipe`."""
 
@@ -78,9 +80,10 @@ def read_recipe(path: Path) -> Recipe:
         raw = tomllib.loads(content.decode())
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path}: cannot be read as a recipe ({error}); see train/recipes/beat.toml") from None
-    if "sha256" in raw:
-        raise SettingsError(f"{path}: sha256 is computed, not set; remove the key")
-    raw["sha256"] = hashlib.sha256(content).hexdigest()
+    for key in ("text", "sha256"):
+        if key in raw:
+            raise SettingsError(f"{path}: {key} is computed, not set; remove the key")
+    raw |= {"text": content.decode(), "sha256": hashlib.sha256(content).hexdigest()}
     try:
         recipe = from_plain(Recipe, raw, where=str(path), defaults=True)
     except ValueError as error:

@@ -18,6 +18,7 @@ from ecgedge_train.pool import build_pool, fit_settings, scaled
 from ecgedge_train.recipe import Recipe, read_recipe
 from ecgedge_train.split import DS1, FOLDS, split_hash
 
+RECIPE = "recipe.toml"
 _LIBRARIES = ("keras", "tensorflow", "numpy", "scipy")
 _LEFT_OUT = "201: the same person as 202 of the test side"
 
@@ -87,6 +88,7 @@ def _write(trained: TrainedModel, history: dict[str, History], records: tuple[st
     trained.model.save(folder / "model.keras")
     decision = Decision()
     _write_json(folder / "settings.json", {"beats": trained.settings.to_manifest(), "decision": decision.to_manifest()})
+    (folder / RECIPE).write_text(trained.recipe.text)
     _write_json(folder / "training.json", training_facts(trained, records))
     _write_json(folder / "history.json", history)
     draw_curves(history, folder / "curves.png")

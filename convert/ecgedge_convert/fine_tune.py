@@ -1,0 +1,187 @@
+"""Train a changed model a little further, on what its run was trained on: Keras 3 and tf_keras models alike.
+
+It knows nothing of what was changed: masks and roundings are in the layers that it is given.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgedge_convert.tuning_data import FloatArray, Inputs, TuningData
+
+if TYPE_CHECKING:
+    import keras as keras_3
+
+Teach = Callable[[Inputs], FloatArray]
+"""What teachers say of a batch: (n, classes) float32, rows sum to 1."""
+History = list[dict[str, float]]
+Advance = Callable[[int, float], None]
+"""Called after each epoch with its number from 1 and its loss."""
+
+TEACH_SHARE = 0.9
+"""Of the teachers in the targets; the rest is the label."""
+_WARM_UP = 0.1
+"""Share of the steps in which the learning rate rises from 0; then it falls to 0 as half a cosine."""
+_PREDICT_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What `fine_tune` was asked for."""
+
+    epochs: int
+    learning_rate: float
+    teach: Teach | None
+    teach_share: float
+    seed: int
+
+    def rate(self, done: float) -> float:
+        """Learning rate when a share of all steps is done."""
+        if done < _WARM_UP:
+            return self.learning_rate * done / _WARM_UP
+        return self.learning_rate * 0.5 * (1 + float(np.cos(np.pi * (done - _WARM_UP) / (1 - _WARM_UP))))
+
+    def targets(self, labels: FloatArray, inputs: Inputs, smoothing: float) -> FloatArray:
+        """What is to be said of a batch."""
+        smooth = labels * (1 - smoothing) + smoothing / labels.shape[1]
+        if self.teach is not None:
+            smooth = smooth + self.teach_share * (self.teach(inputs) - smooth)
+        return np.asarray(smooth, np.float32)
+
+
+class Callback(Protocol):
+    """The part of a Keras callback that pruning needs."""
+
+    def set_model(self, model: "keras_3.Model") -> None: ...
+    def on_train_begin(self, logs: None = None) -> None: ...
+    def on_train_batch_begin(self, batch: int, logs: None = None) -> None: ...
+    def on_epoch_end(self, epoch: int, logs: None = None) -> None: ...
+
+
+def fine_tune(
+    model: "keras_3.Model",
+    data: TuningData,
+    *,
+    keras: ModuleType,
+    epochs: int,
+    learning_rate: float,
+    teach: Teach | None = None,
+    teach_share: float = TEACH_SHARE,
+    freeze_norms: bool = False,
+    seed: int = 0,
+    callbacks: Sequence[Callback] = (),
+    advance: Advance = lambda _epoch, _loss: None,
+) -> tuple["keras_3.Model", History]:
+    """Train all of a model's trainable weights, in place.
+
+    Parameters
+    ----------
+    keras : the Keras that the model is of: `keras` or `tf_keras`
+    learning_rate : at its height
+    teach : usually the model before it was changed, see `teachers`; None learns from labels alone
+    freeze_norms : batch norms keep their means and variances, scales and offsets
+    seed : of dropout and noise; what is drawn is the data's
+
+    Returns
+    -------
+    The model itself, and a row per epoch: loss, learning rate, accuracy on what is held back, and with a teacher the
+    share of it that is called as the teacher calls it.
+    """
+    keras.utils.set_random_seed(seed)
+    with _frozen(model, norms=freeze_norms):
+        learner = keras.Model(model.inputs, probabilities_of(model))
+        learner.compile(keras.optimizers.Adam(learning_rate), keras.losses.CategoricalCrossentropy(), jit_compile=False)
+        learner.optimizer.build(learner.trainable_variables)
+        history = _trained(learner, data, _Plan(epochs, learning_rate, teach, teach_share, seed), callbacks, advance)
+    return model, history
+
+
+def probabilities_of(model: "keras_3.Model") -> "keras_3.KerasTensor":
+    """The output that says the classes, of a model with one output or several."""
+    return model.output["probabilities"] if isinstance(model.output, dict) else model.output
+
+
+def answers_of(model: "keras_3.Model", inputs: Inputs, *, keras: ModuleType) -> FloatArray:
+    """Class probabilities, (n, classes) float32."""
+    only = keras.Model(model.inputs, probabilities_of(model))
+    only.compile(jit_compile=False)
+    return said_of(only, inputs)
+
+
+def said_of(learner: "keras_3.Model", inputs: Inputs) -> FloatArray:
+    """What a model with one output says, in batches of one size, since every other size is traced anew."""
+    n = len(next(iter(inputs.values())))
+    parts = []
+    for start in range(0, n, _PREDICT_BATCH):
+        at = np.minimum(np.arange(start, start + _PREDICT_BATCH), n - 1)
+        parts.append(np.asarray(learner.predict_on_batch({k: v[at] for k, v in inputs.items()}))[: n - start])
+    return np.concatenate(parts).astype(np.float32)
+
+
+def _trained(
+    learner: "keras_3.Model", data: TuningData, plan: _Plan, callbacks: Sequence[Callback], advance: Advance
+) -> History:
+    for callback in callbacks:
+        callback.set_model(learner)
+        callback.on_train_begin()
+    called = None if plan.teach is None else _taught(plan.teach, data.held_back.inputs).argmax(axis=1)
+    history: History = []
+    for epoch in range(plan.epochs):
+        loss = _epoch(learner, data, plan, callbacks, epoch)
+        for callback in callbacks:
+            callback.on_epoch_end(epoch)
+        history.append({"epoch": epoch, "loss": loss, **_held_back(learner, data, called)})
+        advance(epoch + 1, loss)
+    return history
+
+
+def _epoch(learner: "keras_3.Model", data: TuningData, plan: _Plan, callbacks: Sequence[Callback], epoch: int) -> float:
+    """Train an epoch; its mean loss."""
+    _seed_layers(learner, plan.seed, epoch)
+    losses = []
+    for step, (inputs, labels, weights) in enumerate(data.batches(epoch)):
+        for callback in callbacks:
+            callback.on_train_batch_begin(step)
+        learner.optimizer.learning_rate = plan.rate((epoch + (step + 0.5) / data.steps_per_epoch) / plan.epochs)
+        learner.reset_metrics()
+        targets = plan.targets(labels, inputs, data.label_smoothing)
+        losses.append(float(learner.train_on_batch(inputs, targets, sample_weight=weights)))
+    return float(np.mean(losses))
+
+
+def _held_back(learner: "keras_3.Model", data: TuningData, called: NDArray[np.int64] | None) -> dict[str, float]:
+    found = said_of(learner, data.held_back.inputs).argmax(axis=1)
+    row = {"held_back_accuracy": float((found == data.held_back.classes).mean())}
+    return row if called is None else row | {"called_as_teacher": float((found == called).mean())}
+
+
+def _taught(teach: Teach, inputs: Inputs) -> FloatArray:
+    n = len(next(iter(inputs.values())))
+    starts = range(0, n, 512)
+    return np.concatenate([teach({k: v[start : start + 512] for k, v in inputs.items()}) for start in starts])
+
+
+def _seed_layers(model: "keras_3.Model", seed: int, epoch: int) -> None:
+    """Dropout and noise of an epoch of a Keras 3 model depend on seed, epoch and layer only."""
+    for number, layer in enumerate(model.layers):
+        if generator := getattr(layer, "seed_generator", None):
+            generator.state.assign([1000 * seed + number, epoch])
+
+
+@contextmanager
+def _frozen(model: "keras_3.Model", *, norms: bool) -> Iterator[None]:
+    """Batch norms that do not learn meanwhile; a layer of tfmot is asked for the one it wraps."""
+    layers = [getattr(layer, "layer", layer) for layer in model.layers]
+    found = [layer for layer in layers if norms and type(layer).__name__ == "BatchNormalization" and layer.trainable]
+    for layer in found:
+        layer.trainable = False
+    try:
+        yield
+    finally:
+        for layer in found:
+            layer.trainable = True
