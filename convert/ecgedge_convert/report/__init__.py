@@ -1,0 +1,1 @@
+"""The report on the bundles of a folder: what each variant of a model costs and what it loses, side by side."""
