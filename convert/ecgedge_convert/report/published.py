@@ -1,4 +1,4 @@
-"""Figures that others published, with their source and how their test data was chosen; never shown as equals of ours."""
+"""Figures that others published, with their source and how their test data was chosen; never shown as equal to ours."""
 
 import tomllib
 from dataclasses import dataclass

@@ -51,7 +51,9 @@ class Family:
     def short(self, entry: Entry) -> str:
         """An entry's name without what all names of the family begin with."""
         names = [one.name for one in self.entries]
-        common = _common_start([f"{name}-" for name in names]) if len(names) > 1 else ""
+        if len(names) == 1:
+            return entry.name.rpartition("/")[2]
+        common = _common_start([f"{name}-" for name in names])
         start = max(common.rfind(mark) for mark in "-/_ ") + 1
         return entry.name[start:] or entry.name
 

@@ -1,0 +1,127 @@
+"""From a folder of bundles to report.html, report.md and report.json: the order of the work, and nothing else."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecgedge import NOTICE
+from ecgedge_convert.report.chapters import chapter
+from ecgedge_convert.report.document import Chapter, Document, Part, Points, Verdicts
+from ecgedge_convert.report.energy import NoMeter, find_meter, millijoules_of
+from ecgedge_convert.report.kept import KeptAnswers, KeptLatencies, write_whole
+from ecgedge_convert.report.made import made_how
+from ecgedge_convert.report.markdown import markdown
+from ecgedge_convert.report.measured import Advance, DataNeeded, HeldOut, measure_family, trained_on_held_out
+from ecgedge_convert.report.page import page
+from ecgedge_convert.report.section import Section, section
+from ecgedge_convert.report.shelf import Family, read_shelf
+from ecgedge_convert.report.speed import SpeedSettings, latency_of
+from ecgedge_convert.report.values import report_values
+
+PAGE, MARKDOWN, VALUES = "report.html", "report.md", "report.json"
+_ENERGY_S = 2.0
+_LIMITS = (
+    "Figures hold for data like that they were measured on: pages of one data set and one kind of machine, or two-lead "
+    "Holter recordings of the 1970s. They say nothing of other machines, of children, or of paced rhythm.",
+    "A variant chosen because its figure is the best here looks better than it is: choose on one fold, quote another.",
+    "`No loss shows` is not `no loss`: with few pages or patients a real loss stays hidden. The intervals say how "
+    "large it may be.",
+    "Times are of the inference alone, on this machine; reading a page or finding beats comes on top. A Raspberry Pi "
+    "has other ratios: run `ecgedge bench` there.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be reported."""
+
+    folder: Path
+    out: Path
+    held_out: HeldOut
+    speed: SpeedSettings
+    again: bool = False
+    arguments: tuple[str, ...] = ()
+    """Of the command, to be repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written."""
+
+    paths: tuple[Path, ...]
+    values: str
+    """The JSON."""
+    told: tuple[str, ...]
+    """The verdicts, a line each."""
+
+
+def make_report(request: Request, *, advance: Advance = lambda _what, _done, _all: None) -> Written:
+    """Measure what was not measured before, and write all three files.
+
+    Raises
+    ------
+    InputError
+        No bundle there, bundles that cannot be compared, or a folder that cannot be written.
+    BundleError
+        A bundle is damaged.
+    DataError
+        The public data is not on this machine, or is another than was trained on.
+    """
+    families = read_shelf(request.folder)
+    data, kept = DataNeeded(request.held_out), KeptAnswers(request.folder, again=request.again)
+    meter = find_meter()
+    sections = []
+    for family in families:
+        answers = measure_family(family, request.held_out, data, kept=kept, advance=advance)
+        models = {entry.name: entry.bundle.model for entry in family.entries}
+        latencies = latency_of(
+            models, request.speed, kept=KeptLatencies(request.folder, again=request.again), advance=advance
+        )
+        energy = None if isinstance(meter, NoMeter) else millijoules_of(models, meter, seconds=_ENERGY_S)
+        warning = _warning(family, request.held_out)
+        sections.append(section(family, answers, latencies, energy_mj=energy, warning=warning))
+    told = f"No energy is given: {meter.reason}." if isinstance(meter, NoMeter) else f"Energy: {meter.name}."
+    return _write(request, sections, energy=told)
+
+
+def _warning(family: Family, held_out: HeldOut) -> str:
+    if family.task == "beat" and any(trained_on_held_out(entry, held_out) for entry in family.entries):
+        return (
+            f"These models were trained on patients of the split {held_out.split}: the figures say how alike the "
+            "variants answer, and nothing of how they judge new patients."
+        )
+    return ""
+
+
+def _write(request: Request, sections: list[Section], *, energy: str) -> Written:
+    made = made_how(request.arguments, request.speed)
+    chapters = [chapter(one, f"model-{number}") for number, one in enumerate(sections, 1)]
+    about = Chapter(
+        title="How this was made",
+        anchor="made",
+        lead="",
+        parts=(
+            Part("Limits", (Points((*_LIMITS, energy)),)),
+            Part("To repeat it", (Points(tuple(f"{name}: {words}" for name, words in made.items())),)),
+        ),
+    )
+    count = sum(len(one.rows) for one in sections)
+    lead = (
+        f"{count} bundles of {len(sections)} model{'s' if len(sections) > 1 else ''}, side by side: what each costs, "
+    )
+    document = Document("Model report", NOTICE, lead + "and what it loses.", (*chapters, about))
+    values = json.dumps(report_values(sections, made, energy), indent=1) + "\n"
+    contents = {PAGE: page(document), MARKDOWN: markdown(document), VALUES: values}
+    for name, content in contents.items():
+        write_whole(request.out / name, content.encode())
+    return Written(tuple(request.out / name for name in contents), values, tuple(_told(chapters)))
+
+
+def _told(chapters: list[Chapter]) -> list[str]:
+    found = []
+    for one in chapters:
+        verdicts = [block for part in one.parts for block in part.blocks if isinstance(block, Verdicts)]
+        found += [
+            f"{one.title}: {item.question}: {item.answer}. {item.why}" for each in verdicts for item in each.items
+        ]
+    return found
