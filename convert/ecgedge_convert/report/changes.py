@@ -21,7 +21,7 @@ def changes_of(training: Mapping[str, Json]) -> tuple[str, ...]:
 
 def _channels(asked: Mapping[str, Json]) -> str:
     share = _number(asked.get("channels"), 1.0)
-    return f"{share:.0%} of the channels kept" if share < 1 else ""
+    return f"{100 * share:.0f} % of the channels kept" if share < 1 else ""
 
 
 def _teachers(asked: Mapping[str, Json]) -> str:
@@ -33,7 +33,7 @@ def _teachers(asked: Mapping[str, Json]) -> str:
 
 def _prune(asked: Mapping[str, Json]) -> str:
     share = _number(asked.get("prune"), 0.0)
-    return f"{share:.0%} of the weights set to zero" if share > 0 else ""
+    return f"{100 * share:.0f} % of the weights set to zero" if share > 0 else ""
 
 
 def _cluster(asked: Mapping[str, Json]) -> str:

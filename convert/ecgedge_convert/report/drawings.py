@@ -142,23 +142,31 @@ def recall_picture(section: Section) -> Block:
 def confusions(section: Section) -> Gallery:
     return Gallery(
         note="Confusion: rows are the truth, columns what was called; shaded by the share of the row. "
-        + ("`-` is a page without an answer." if section.family.task == "page" else _BEAT_NOTE),
+        + (
+            "-: a page without an answer; not shown where there is none."
+            if section.family.task == "page"
+            else _BEAT_NOTE
+        ),
         items=tuple(_confusion(row) for row in section.rows),
     )
 
 
-_BEAT_NOTE = "Q: the signal was too bad to judge; `-` as a column: not found, as a row: no beat there."
+_BEAT_NOTE = "Q: too bad to judge; - as a column: not found, as a row: no beat there. Not shown where there is none."
 
 
 def _confusion(row: Row) -> Table:
     answers = row.answers
     counts = np.zeros((len(answers.rows), len(answers.columns)), np.int64)
     np.add.at(counts, (answers.truth, answers.called), 1)
+    classes = len(REPORT.names)
+    shown = [k for k in range(len(answers.columns)) if k < classes or counts[:, k].any()]
     rows = []
-    for name, line in zip(answers.rows, counts.tolist(), strict=True):
-        total = max(1, sum(line))
-        rows.append((Cell(_spaced(name), tone="strong"), *(Cell(f"{n:,}", shade=n / total) for n in line)))
-    return Table(row.name, ("truth", *map(_spaced, answers.columns)), tuple(rows))
+    for name, line in zip(answers.rows, counts, strict=True):
+        if name in answers.rows[:classes] or line.any():
+            total = max(1, int(line.sum()))
+            cells = (Cell(f"{line[k]:,}", shade=float(line[k] / total)) for k in shown)
+            rows.append((Cell(_spaced(name), tone="strong"), *cells))
+    return Table(row.name, ("truth", *(_spaced(answers.columns[k]) for k in shown)), tuple(rows))
 
 
 def reliabilities(section: Section) -> Gallery:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import cos, hypot, pi, sin
 
-_GAP = 7.0
-_RINGS = (0.0, 12.0, 26.0, 42.0, 60.0, 82.0, 108.0)
+_GAP = 8.0
+_RINGS = (0.0, 6.0, 12.0, 20.0, 30.0, 44.0, 60.0, 82.0, 108.0)
+_NEAR = 12.0
+_ON_TEXT, _OUTSIDE, _ON_LINE = 10.0, 300.0, 0.25  # costs against a px of distance: per square px, px, square px
 _ANGLES = tuple(pi * k / 8 for k in (0, 8, 14, 2, 10, 6, 12, 4, 15, 1, 9, 7, 13, 3, 11, 5))  # right, left, then upwards
-_GLYPH = 0.56
+_GLYPH = 0.6
 """Width of a letter over the size of the type: sans-serif, on the safe side."""
 
 
@@ -52,7 +54,7 @@ def places(
     *,
     frame: Box,
     size: float,
-    taken: Sequence[Box] = (),
+    lines: Sequence[Box] = (),
 ) -> list[Place]:
     """A place for every name, in the order of the points.
 
@@ -60,32 +62,35 @@ def places(
     ----------
     points : px
     size : of the type, px
-    taken : where nothing may be written
+    lines : where a name is hard to read, but may be if there is no other place
     """
     marks = [Box(x - _GAP, y - _GAP, x + _GAP, y + _GAP) for x, y in points]
     found: list[Place] = []
     for (x, y), name in zip(points, names, strict=True):
-        others = [*taken, *marks, *(place.box for place in found)]
+        taken = [*marks, *(place.box for place in found)]
         candidates = _candidates(x, y, text_width(name, size), size)
-        found.append(min(candidates, key=lambda place, o=others: _cost(place, o, frame)))  # type: ignore[misc]
+        costs = [_cost(place, distance, taken, lines, frame) for place, distance in candidates]
+        found.append(candidates[costs.index(min(costs))][0])
     return found
 
 
-def _candidates(x: float, y: float, width: float, size: float) -> list[Place]:
+def _candidates(x: float, y: float, width: float, size: float) -> list[tuple[Place, float]]:
+    """Places around a point, each with its distance."""
     found = []
     for ring in _RINGS:
         for angle in _ANGLES:
             toward = cos(angle), sin(angle)
-            centre_x = x + toward[0] * (_GAP + 2 + ring + width / 2 * abs(toward[0]))
-            centre_y = y + toward[1] * (_GAP + 2 + ring + size / 2)
+            centre_x = x + toward[0] * (_GAP + 3 + ring + width / 2 * min(1.0, 1.4 * abs(toward[0])))
+            centre_y = y + toward[1] * (_GAP + 3 + ring + size / 2)
             box = Box(centre_x - width / 2, centre_y - size * 0.6, centre_x + width / 2, centre_y + size * 0.6)
-            found.append(Place(box, far=ring > _RINGS[1]))
+            found.append((Place(box, far=ring > _NEAR), ring))
     return found
 
 
-def _cost(place: Place, taken: Sequence[Box], frame: Box) -> float:
-    hit = sum(place.box.overlap(other) for other in taken)
-    return 1000 * (hit + 20 * place.box.outside(frame)) + 0.0
+def _cost(place: Place, distance: float, taken: Sequence[Box], lines: Sequence[Box], frame: Box) -> float:
+    on_text = sum(place.box.overlap(other) for other in taken)
+    on_lines = sum(place.box.overlap(other) for other in lines)
+    return _ON_TEXT * on_text + _OUTSIDE * place.box.outside(frame) + _ON_LINE * on_lines + distance
 
 
 def edge_toward(box: Box, x: float, y: float) -> tuple[float, float]:

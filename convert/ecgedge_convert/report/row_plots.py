@@ -7,10 +7,10 @@ from math import isfinite
 from ecgedge_convert.report.document import Picture
 from ecgedge_convert.report.intervals import Figure
 from ecgedge_convert.report.label_places import text_width
-from ecgedge_convert.report.scatter import ticks_of
+from ecgedge_convert.report.scatter import plain, ticks_of
 from ecgedge_convert.report.svg import element, line, marker, picture, text
 
-_WIDE, _NARROW = 760.0, 360.0
+_WIDE, _NARROW = 900.0, 360.0
 _ROW, _HEAD, _FOOT, _TYPE = 24.0, 30.0, 26.0, 13.0
 
 
@@ -74,7 +74,7 @@ def _drawn(
 ) -> str:
     longest = max(text_width(one.name, _TYPE) for group in groups for one in group.bars)
     left = min(longest + 14, 0.42 * width)
-    right = width - max(text_width(one.words, _TYPE) for group in groups for one in group.bars) - 12
+    right = width - max(text_width(one.words, _TYPE) for group in groups for one in group.bars) - 22
     parts, top = [], 4.0
     for group in groups:
         lane = _Lane(left, right, _span(group, rows is _difference_rows))
@@ -83,7 +83,7 @@ def _drawn(
         for value in ticks_of(*lane.span, most=6 if width > _NARROW else 4):
             x = lane.at(value)
             parts.append(line(x, top + _HEAD - 4, x, bottom, "axis" if value == 0 else "grid"))
-            parts.append(text(words(value), x, bottom + 15, class_="tick mid"))
+            parts.append(text(plain(words(value)), x, bottom + 15, class_="tick mid"))
         parts += rows(group, lane, top + _HEAD)
         for k, one in enumerate(group.bars):
             middle = top + _HEAD + _ROW * (k + 0.5)

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, floor, isfinite, log10
+from re import sub
 
 from ecgedge_convert.report.document import Picture
 from ecgedge_convert.report.label_places import Box, edge_toward, places
-from ecgedge_convert.report.svg import element, line, marker, path, picture, text
+from ecgedge_convert.report.svg import line, marker, path, picture, text
 
-_WIDE, _NARROW = (760.0, 430.0), (360.0, 400.0)
+_WIDE, _NARROW = (900.0, 440.0), (360.0, 400.0)
 _TYPE = 13.0
 _POINT = 5.5
 
@@ -29,6 +31,8 @@ class Point:
     shape: str = "circle"
     x_high: float = float("nan")
     """Where a thin line to the right ends, such as the 99th percentile."""
+    named: bool = True
+    """Whether its name is written beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def _drawn(
         _front_line(frame, members),
         *(marker("circle", *frame.at(one.x, one.y), _POINT - 1, "published") for one in others),
         *_markers(frame, points, front),
-        *_names(frame, points, front, others),
+        *_names(frame, points, members, others),
     ]
     return picture(width, height, *parts, title=title, description=description, class_="plot")
 
@@ -136,18 +140,23 @@ def _grid(frame: _Frame, axes: Axes, *, narrow: bool) -> list[str]:
         _, y = frame.at(frame.x_span[0], value)
         parts += [
             line(box.left, y, box.right, y, "grid"),
-            text(axes.y_words(value), box.left - 7, y + 4, class_="tick end"),
+            text(plain(axes.y_words(value)), box.left - 7, y + 4, class_="tick end"),
         ]
     for value in log_ticks(*frame.x_span, most=4 if narrow else 8):
         x, _ = frame.at(value, frame.y_span[0])
         parts += [
             line(x, box.top, x, box.bottom, "grid"),
-            text(axes.x_words(value), x, box.bottom + 17, class_="tick mid"),
+            text(plain(axes.x_words(value)), x, box.bottom + 17, class_="tick mid"),
         ]
     parts.append(line(box.left, box.bottom, box.right, box.bottom, "axis"))
     parts.append(text(axes.y_title, 4, 14, class_="title"))
     parts.append(text(axes.x_title, box.right, box.bottom + 37, class_="title end"))
     return parts
+
+
+def plain(words: str) -> str:
+    """A number on an axis without zeros that say nothing: `1.00 MB` -> `1 MB`."""
+    return sub(r"(\.\d*?)0+(?!\d)", r"\1", words).replace(". ", " ").removesuffix(".")
 
 
 def _whisker(frame: _Frame, one: Point) -> str:
@@ -161,6 +170,11 @@ def _whisker(frame: _Frame, one: Point) -> str:
 
 
 def _front_line(frame: _Frame, members: Sequence[Point]) -> str:
+    corners = _front_corners(frame, members)
+    return path(corners, "front") if corners else ""
+
+
+def _front_corners(frame: _Frame, members: Sequence[Point]) -> list[tuple[float, float]]:
     """Steps: between two members nothing is better than the cheaper one."""
     corners: list[tuple[float, float]] = []
     for one in members:
@@ -170,7 +184,7 @@ def _front_line(frame: _Frame, members: Sequence[Point]) -> str:
         corners.append((x, y))
     if corners:
         corners.append((frame.box.right, corners[-1][1]))
-    return path(corners, "front") if corners else ""
+    return corners
 
 
 def _markers(frame: _Frame, points: Sequence[Point], front: Sequence[str]) -> list[str]:
@@ -182,15 +196,31 @@ def _markers(frame: _Frame, points: Sequence[Point], front: Sequence[str]) -> li
     ]
 
 
-def _names(frame: _Frame, points: Sequence[Point], front: Sequence[str], others: Sequence[Point]) -> list[str]:
-    spots = [frame.at(one.x, one.y) for one in (*points, *others)]
-    names = [one.name for one in (*points, *others)]
-    found = places(spots, names, frame=frame.box, size=_TYPE)
+def _names(frame: _Frame, points: Sequence[Point], members: Sequence[Point], others: Sequence[Point]) -> list[str]:
+    named = [one for one in (*points, *others) if one.named]
+    spots = [frame.at(one.x, one.y) for one in named]
+    lines = _lines(frame, points, members)
+    found = places(spots, [one.name for one in named], frame=frame.box, size=_TYPE, lines=lines)
     parts = []
-    for k, (place, name, (x, y)) in enumerate(zip(found, names, spots, strict=True)):
-        ours = k < len(points)
+    for place, one, (x, y) in zip(found, named, spots, strict=True):
         if place.far:
             parts.append(line(x, y, *edge_toward(place.box, x, y), "leader"))
-        class_ = ("name front" if name in front else "name") if ours else "name published"
-        parts.append(text(name, (place.box.left + place.box.right) / 2, place.box.bottom - 4.5, class_=f"{class_} mid"))
-    return [element("g", *parts)] if parts else []
+        class_ = "name published" if one.kind == "published" else "name front" if one in members else "name"
+        parts.append(
+            text(one.name, (place.box.left + place.box.right) / 2, place.box.bottom - 4, class_=f"{class_} mid")
+        )
+    return parts
+
+
+def _lines(frame: _Frame, points: Sequence[Point], members: Sequence[Point]) -> list[Box]:
+    """What lies on the plot as lines: intervals and the front."""
+    found = []
+    for one in points:
+        x, y = frame.at(one.x, one.y)
+        if isfinite(one.low) and isfinite(one.high):
+            found.append(Box(x - 2, frame.at(one.x, one.high)[1], x + 2, frame.at(one.x, one.low)[1]))
+        if isfinite(one.x_high):
+            found.append(Box(x, y - 2, frame.at(one.x_high, one.y)[0], y + 2))
+    for (x1, y1), (x2, y2) in pairwise(_front_corners(frame, members)):
+        found.append(Box(min(x1, x2) - 2, min(y1, y2) - 2, max(x1, x2) + 2, max(y1, y2) + 2))
+    return found

@@ -52,6 +52,11 @@ class Row:
         """No loss was seen; true for float32."""
         return self.state in ("reference", "alike", "gained")
 
+    @property
+    def same_answers(self) -> bool:
+        """Whether it calls everything as float32 does."""
+        return self.agreement is not None and self.agreement.value == 1
+
     def threads(self) -> tuple[int, ...]:
         """Numbers of threads that were measured, rising."""
         return tuple(sorted(self.latency))

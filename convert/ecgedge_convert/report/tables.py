@@ -71,6 +71,8 @@ def _lost_cell(row: Row, name: str) -> Cell:
     if name not in row.lost:
         return Cell(NONE, tone="soft")
     figure = row.lost[name]
+    if row.same_answers:
+        return Cell(f"{difference(name, figure.value)}{unit(name)}", "every answer the same")
     tone: Tone = "bad" if figure.high < 0 else "good" if figure.low > 0 else ""
     return Cell(f"{difference(name, figure.value)}{unit(name)}", difference_interval(name, figure), tone=tone)
 
@@ -114,22 +116,17 @@ def _share(part: float, whole: float) -> str:
 
 def latency_table(section: Section) -> Table:
     threads = section.rows[0].threads()
-    head = ["variant"]
-    for number in threads:
-        head += [f"{threads_words(number)}: median", "99th percentile"]
-    head += ["against float32", "against int8"]
     return Table(
-        caption="Time of one inference, batch of one",
-        head=tuple(head),
+        caption="Time of one inference, batch of one: the median, and below it the 99th percentile",
+        head=("variant", *map(threads_words, threads), "against float32", "against int8"),
         rows=tuple(_latency_row(row) for row in section.rows),
         note=_latency_note(section),
     )
 
 
 def _latency_row(row: Row) -> tuple[Cell, ...]:
-    cells = [_name_cell(row)]
-    for number in row.threads():
-        cells += [Cell(duration(row.latency[number].p50_ms)), Cell(duration(row.latency[number].p99_ms))]
+    measured = [row.latency[number] for number in row.threads()]
+    cells = [_name_cell(row), *(Cell(duration(one.p50_ms), duration(one.p99_ms)) for one in measured)]
     first = row.threads()[0]
     for ratios in (row.to_float, row.to_int8):
         figure = ratios.get(first)

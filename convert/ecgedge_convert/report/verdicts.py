@@ -21,6 +21,11 @@ from ecgedge_convert.report.wording import (
 )
 
 _AS_FAST = 1.0
+_CLOSE = 1.03
+
+
+def _as_small(row: Row, best: Row) -> bool:
+    return row.entry.facts.model_bytes <= _CLOSE * best.entry.facts.model_bytes
 
 
 def verdicts(section: Section) -> tuple[Verdict, ...]:
@@ -43,6 +48,11 @@ def _smallest(section: Section) -> Verdict:
     if best is not reference:
         factor = reference.entry.facts.model_bytes / best.entry.facts.model_bytes
         why += f", {factor:.1f} times smaller than float32. {difference_words(section, best)}"
+    close = [row.name for row in section.rows if row.holds and row is not best and _as_small(row, best)]
+    if close:
+        why += f" {listed(close)} {'is' if len(close) == 1 else 'are'} within {_CLOSE - 1:.0%} of its size.".replace(
+            "%", " %"
+        )
     return Verdict("Smallest without a loss that shows", best.name, why)
 
 
@@ -66,7 +76,7 @@ def _losses(section: Section) -> Verdict:
     lost = [row for row in section.rows if row.state == "lost"]
     if not lost:
         return Verdict("A loss that shows", "none", _not_excluded(section))
-    why = " ".join(f"{row.name}: {difference_words(section, row)}" for row in lost)
+    why = " ".join(f"{row.name}: {_changes_of(section, row)}." for row in lost)
     return Verdict("A loss that shows", listed([row.name for row in lost]), why)
 
 
@@ -84,12 +94,18 @@ def _not_excluded(section: Section) -> str:
 
 def difference_words(section: Section, row: Row) -> str:
     """Its differences to float32 in a sentence."""
+    if row.same_answers:
+        return "Every answer is that of float32."
+    return f"Against float32: {_changes_of(section, row)}."
+
+
+def _changes_of(section: Section, row: Row) -> str:
     parts = [
         f"{TITLES[name]} {difference(name, row.lost[name].value)}{unit(name)} "
         f"[{difference_interval(name, row.lost[name])}]"
         for name in section.judged
     ]
-    return f"Against float32: {'; '.join(parts)}."
+    return "; ".join(parts)
 
 
 def remarks(section: Section) -> tuple[str, ...]:
