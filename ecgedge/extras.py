@@ -6,6 +6,13 @@ from ecgedge.errors import MissingDependency
 
 _EXTRA_OF_MODULE = {
     "tensorflow": "convert",
+    "tf_keras": "convert",
+    "tensorflow_model_optimization": "convert",
+    "flatbuffers": "convert",
+    "tflite_micro": "mcu",
+    "ai_edge_quantizer": "quantizer",
+    "onnxruntime": "bench",
+    "tf2onnx": "bench",
     "keras": "train",
     "matplotlib": "train",
     "pooch": "data",
