@@ -26,7 +26,6 @@ _EXTRA_OF_MODULE = {
     "argon2": "device",
     "reportlab": "device",
     "gpiozero": "gpio",
-    "tflite_micro": "mcu",
 }
 
 

@@ -171,15 +171,14 @@ class _SampleJudge:
         """Which of the samples at `at` are the most extreme of the lead so far."""
         highest, lowest = self._extremes[:, lead]
         if len(at) == 0:
-            self._extremes[:, lead] = (
-                np.fmax.reduce(values, initial=highest),
-                np.fmin.reduce(values, initial=lowest),
-            )
+            most, least = np.fmax.reduce(values, initial=highest), np.fmin.reduce(values, initial=lowest)
+            self._extremes[:, lead] = most, least
             return np.zeros(0, dtype=np.bool_)
         above, below = (combine.accumulate(values) for combine in (np.fmax, np.fmin))
         self._extremes[:, lead] = np.fmax(above[-1], highest), np.fmin(below[-1], lowest)
         found = values[at]
-        return (found == np.fmax(above[at], highest)) | (found == np.fmin(below[at], lowest))
+        extreme = (found == np.fmax(above[at], highest)) | (found == np.fmin(below[at], lowest))
+        return np.asarray(extreme, dtype=np.bool_)
 
     def _levels(self, lead: int, values: Float64Array, free: BoolArray, at: IntArray) -> Float64Array:
         """Usual level of a lead at some samples: an exponential mean that plateaus and gaps leave as it is."""

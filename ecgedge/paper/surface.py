@@ -132,7 +132,7 @@ def draw(pixels: Kind, surface: Surface, window: Window, *, outside: int | None 
         strip = flat[row * STEP_PX : (row + STRIP) * STEP_PX]
         x, y = (_every_pixel(one[row : row + STRIP + 2], strip.shape[1], strip.shape[0]) for one in planes)
         if max(pixels.shape[:2]) < _MOST_FIXED_PX:
-            x, y = cv2.convertMaps(x, y, cv2.CV_16SC2)
+            x, y = (np.asarray(one) for one in cv2.convertMaps(x, y, cv2.CV_16SC2))
         cv2.remap(pixels, x, y, cv2.INTER_LINEAR, dst=strip, borderMode=border, borderValue=value)
     return flat
 
