@@ -1,15 +1,18 @@
 """A sheet of paper as the camera sees it: from millimetres on the page to pixels of the picture, and drawn flat."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ecgedge.paper.grid import Floats
 from ecgedge.paper.page import FloatArray, Pixels
 
 Kind = TypeVar("Kind", Pixels, FloatArray)
+Map = NDArray[np.floating | np.integer]
 
 STEP_PX = 16
 """Distance of a lattice's points on the page: 2 mm at 8 px/mm, 4 mm at 4 px/mm, less than a square."""
@@ -130,11 +133,19 @@ def draw(pixels: Kind, surface: Surface, window: Window, *, outside: int | None 
     planes = [np.ascontiguousarray(lattice[..., axis]) for axis in (0, 1)]
     for row in range(0, -(-window.height_px // STEP_PX), STRIP):
         strip = flat[row * STEP_PX : (row + STRIP) * STEP_PX]
-        x, y = (_every_pixel(one[row : row + STRIP + 2], strip.shape[1], strip.shape[0]) for one in planes)
-        if max(pixels.shape[:2]) < _MOST_FIXED_PX:
-            x, y = (np.asarray(one) for one in cv2.convertMaps(x, y, cv2.CV_16SC2))
+        lattices = [one[row : row + STRIP + 2] for one in planes]
+        x, y = _maps(lattices, strip.shape[1], strip.shape[0], fixed=max(pixels.shape[:2]) < _MOST_FIXED_PX)
         cv2.remap(pixels, x, y, cv2.INTER_LINEAR, dst=strip, borderMode=border, borderValue=value)
     return flat
+
+
+def _maps(lattices: Sequence[FloatArray], width: int, height: int, *, fixed: bool) -> tuple[Map, Map]:
+    """Where each pixel comes from, as cv2.remap takes it."""
+    x, y = (_every_pixel(one, width, height) for one in lattices)
+    if not fixed:
+        return x, y
+    whole, rest = cv2.convertMaps(x, y, cv2.CV_16SC2)
+    return np.asarray(whole), np.asarray(rest)
 
 
 def _every_pixel(coarse: FloatArray, width: int, height: int) -> FloatArray:
