@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ecgedge.errors import InputError
 from ecgedge.formats import read_recording
-from ecgedge.quality import KINDS, Fault, FaultFinder, find_faults
+from ecgedge.quality import FLAT_MV, KINDS, Fault, FaultFinder, find_faults
 from ecgedge.records import FloatArray, Recording
 from ecgedge.signals import BoolArray
 from ecgedge.simulate import simulate_ecg
@@ -206,3 +206,26 @@ def test_wrong_rates_shapes_and_states_are_refused() -> None:
         FaultFinder(FS_HZ, ("II",)).feed(CLEAN.signal)
     with pytest.raises(InputError, match="saved state"):
         FaultFinder(FS_HZ, ("II",)).restore(FaultFinder(FS_HZ, CLEAN.leads).state())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([1, 3, 50]))
+def test_flat_and_dropout_marks_are_those_of_every_window(seed: int, steps: int) -> None:
+    """Against the definition, window by window: a dropout is one value for 0.5 s, flat within 12 uV for 0.8 s."""
+    rng = np.random.default_rng(seed)
+    values = 0.3 + 0.005 * rng.integers(0, steps + 1, 900).astype(np.float32)
+    for _ in range(4):
+        start, length = rng.integers(0, 850), rng.integers(3, 260)
+        values[start : start + length] = rng.choice([values[start], np.nan, 0.3])
+    found = marks(Recording(values[:, np.newaxis], FS_HZ, ("V5",)))[:, 0]
+    assert (found == _bad_by_definition(values.astype(np.float64))).all()
+
+
+def _bad_by_definition(values: FloatArray) -> BoolArray:
+    bad = np.isnan(values)
+    for n, within_mv in ((125, 0.0), (200, FLAT_MV)):
+        for start in range(len(values) - n + 1):
+            window = values[start : start + n]
+            if np.isfinite(window).all() and np.ptp(window) <= within_mv:
+                bad[start : start + n] = True
+    return bad
