@@ -56,3 +56,41 @@ def test_a_mistake_is_named_in_one_line(tmp_path: Path, old: str, new: str, said
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"none\.toml: cannot be read"):
         read_recipe(tmp_path / "none.toml")
+
+
+TAUGHT = '\n[[teachers]]\nrecipe = "beat.toml"\nshare = 0.8\n'
+
+
+def test_a_teacher_is_read_with_the_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "small.toml"
+    (tmp_path / "beat.toml").write_text(BEAT.read_text())
+    path.write_text(BEAT.read_text() + TAUGHT)
+    recipe, teacher = read_recipe(path), read_recipe(BEAT)
+    assert recipe.teacher_recipes == (teacher,)
+    assert recipe.stamp == f"{recipe.sha256}-{teacher.sha256}"
+    assert teacher.stamp == teacher.sha256
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"beat.toml"', '"nobody.toml"', "nobody.toml: cannot be read"),
+        ("share = 0.8", "share = 1.2", "add up to more than 1"),
+        ("share = 0.8", "share = -0.2", "negative"),
+        ("virtual_copies = 16", "virtual_copies = 8", "another [pool] or seed"),
+        ("seed = 7", "seed = 8", "another [pool] or seed"),
+        ('"beat.toml"', '"taught.toml"', "has teachers itself"),
+        ('"beat.toml"', '"../beat.toml"', "give the name of a file"),
+        ('"beat.toml"', '"recipe.toml"', "give the name of a file"),
+        ('name = "beat"', 'name = "beat"\nteacher_recipes = []', "teacher_recipes is computed"),
+    ],
+)
+def test_a_teacher_that_does_not_fit_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
+    text = BEAT.read_text() + TAUGHT
+    assert old in text
+    (tmp_path / "beat.toml").write_text(BEAT.read_text())
+    (tmp_path / "taught.toml").write_text(text)
+    (tmp_path / "small.toml").write_text(text.replace(old, new, 1))
+    with pytest.raises(SettingsError) as caught:
+        read_recipe(tmp_path / "small.toml")
+    assert said in str(caught.value) and "\n" not in str(caught.value)

@@ -19,8 +19,9 @@ from ecgedge.simulate import simulate_ecg  # noqa: E402
 from ecgedge_train import folds, representative, workshop  # noqa: E402
 from ecgedge_train.commands.train import train  # noqa: E402
 from ecgedge_train.datasets import DATASETS  # noqa: E402
-from ecgedge_train.ensemble import join  # noqa: E402
+from ecgedge_train.ensemble import count_epochs, join, taught_targets  # noqa: E402
 from ecgedge_train.models import MODELS, build_model  # noqa: E402
+from ecgedge_train.pool import build_pool, fit_settings, scaled, targets  # noqa: E402
 from ecgedge_train.recipe import read_recipe  # noqa: E402
 from ecgedge_train.workshop import train_recipe  # noqa: E402
 
@@ -134,6 +135,54 @@ def test_the_command_trains_and_cross_validates(recipe: Path, tmp_path: Path, mo
     assert "patient-wise folds of DS1, jk" in done.output
 
 
+def taught_by(recipe: Path, share: float, *, class_bias: float = 0.5) -> Path:
+    """A recipe of one small network whose teacher is the other recipe."""
+    recipe.write_text(RECIPE.replace("0.5, 0.0", f"{class_bias}, 0.0"))
+    path = recipe.with_name("small.toml")
+    pool = RECIPE[RECIPE.index("[pool]") : RECIPE.index("[[members]]")]
+    members = '[[members]]\nmodel = "beat_micro"\nseeds = [1]\nepochs = 2\nbeats_per_epoch = 256\nbatch = 64\n'
+    teacher = f'[[teachers]]\nrecipe = "{recipe.name}"\nshare = {share}\n'
+    path.write_text(f'name = "small"\n{pool}{members}{teacher}')
+    return path
+
+
+def test_teachers_are_trained_first_and_named(recipe: Path, tmp_path: Path) -> None:
+    epochs: list[str] = []
+    path = taught_by(recipe, 1.0)
+    trained = train_recipe(
+        path, tmp_path / "run", data_root=None, records=PATIENTS, advance=lambda name, _loss: epochs.append(name)
+    )
+    names = ["teacher0-beat_mlp-1"] * 2 + ["teacher0-beat_cnn-2"] * 3 + ["beat_micro-1"] * 2
+    assert epochs == ["data", *names]
+    assert count_epochs(trained.recipe) == len(names)
+    facts = json.loads((tmp_path / "run/training.json").read_text())
+    assert facts["teachers"] == [{"recipe": "tiny", "recipe_sha256": read_recipe(recipe).sha256, "share": 1.0}]
+    assert facts["parameters"] == trained.model.count_params() < 3000
+    assert set(json.loads((tmp_path / "run/history.json").read_text())) == {"beat_micro-1"}
+    assert read_recipe(tmp_path / "run/recipe.toml").stamp == trained.recipe.stamp
+
+
+def test_targets_are_the_teachers_by_its_share(recipe: Path) -> None:
+    """A teacher whose bias makes it say S always is heard as much as its share says."""
+    content = read_recipe(taught_by(recipe, 0.75, class_bias=50.0))
+    pool = build_pool(content.pool, PATIENTS, data_root=None, seed=content.seed)
+    pool = scaled(pool, fit_settings(pool, content.pool.features))
+    said = taught_targets(pool, content, folder=None, advance=lambda _name, _loss: None)
+    reference = targets(pool)
+    np.testing.assert_allclose(said, 0.25 * reference + 0.75 * np.array((0, 1, 0, 0)), atol=1e-3)
+    assert (reference[:, 0] == 1).any()
+
+
+def test_a_changed_teacher_begins_the_run_again(recipe: Path, tmp_path: Path) -> None:
+    train_recipe(taught_by(recipe, 1.0), tmp_path / "run", data_root=None, records=PATIENTS)
+    losses: list[float] = []
+    path = taught_by(recipe, 1.0, class_bias=0.6)
+    train_recipe(
+        path, tmp_path / "run", data_root=None, records=PATIENTS, advance=lambda _name, loss: losses.append(loss)
+    )
+    assert sum(loss > 0 for loss in losses) == 7
+
+
 def test_representative_inputs_are_of_the_training_side(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
@@ -152,7 +201,7 @@ def test_representative_inputs_are_of_the_training_side(monkeypatch: pytest.Monk
 
 
 def test_joined_towers_average_their_logits() -> None:
-    names = ["beat_mlp", "beat_cnn", "beat_mlp"]
+    names = ["beat_mlp", "beat_cnn", "beat_micro"]
     apart = [(name, build_model([name], 5, 96, keras=keras)) for name in names]
     joined = join(apart, n_features=5, n_window=96)
     rng = np.random.default_rng(0)

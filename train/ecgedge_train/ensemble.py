@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgedge_train.fit import History, Lesson, fit
+from ecgedge_train.fit import FloatArray, History, Lesson, fit, predict_pool
 from ecgedge_train.models import build_model, prefix_of
 from ecgedge_train.pool import Pool, draw_shares, targets
 from ecgedge_train.recipe import Recipe
@@ -30,26 +30,34 @@ class Ensemble:
 
 
 def count_epochs(recipe: Recipe) -> int:
-    """Epochs over all networks of a recipe."""
-    return sum(len(member.seeds) * member.epochs for member in recipe.members)
+    """Epochs over all networks of a recipe, those of its teachers included."""
+    own = sum(len(member.seeds) * member.epochs for member in recipe.members)
+    return own + sum(count_epochs(teacher) for teacher in recipe.teacher_recipes)
 
 
 def train_ensemble(
-    pool: Pool, recipe: Recipe, *, folder: Path | None = None, advance: Advance = lambda _name, _loss: None
+    pool: Pool,
+    recipe: Recipe,
+    *,
+    folder: Path | None = None,
+    advance: Advance = lambda _name, _loss: None,
+    called: str = "",
 ) -> Ensemble:
-    """Train every member for every of its seeds, and join them.
+    """Train the teachers, if any, then every member for every of its seeds, and join them.
 
     Parameters
     ----------
     pool : scaled
     folder : where checkpoints are kept and looked for
+    called : begins the name of every network
     """
-    lesson = Lesson(pool, draw_shares(pool, recipe.pool), targets(pool))
+    said = taught_targets(pool, recipe, folder=folder, advance=advance)
+    lesson = Lesson(pool, draw_shares(pool, recipe.pool), said)
     models: list[tuple[str, keras.Model]] = []
     history: dict[str, History] = {}
     for member in recipe.members:
         for seed in member.seeds:
-            name = f"{member.model}-{seed}"
+            name = f"{called}{member.model}-{seed}"
             model, history[name] = fit(
                 lesson,
                 member,
@@ -60,6 +68,18 @@ def train_ensemble(
             models.append((member.model, model))
     joined = join(models, n_features=pool.features.shape[1], n_window=pool.beat.shape[2])
     return Ensemble(with_bias(joined, recipe.class_bias), history)
+
+
+def taught_targets(pool: Pool, recipe: Recipe, *, folder: Path | None, advance: Advance) -> FloatArray:
+    """What the networks are to say, (n, 4) float32: the teachers' answers by their shares, the rest the reference.
+
+    A teacher sees the patients of this pool only; in a fold, none of those held out.
+    """
+    said = (1.0 - sum(teacher.share for teacher in recipe.teachers)) * targets(pool)
+    for number, (teacher, its_recipe) in enumerate(zip(recipe.teachers, recipe.teacher_recipes, strict=True)):
+        trained = train_ensemble(pool, its_recipe, folder=folder, advance=advance, called=f"teacher{number}-")
+        said += teacher.share * predict_pool(trained.model, pool)
+    return said.astype(np.float32)
 
 
 def join(models: Sequence[tuple[str, keras.Model]], *, n_features: int, n_window: int) -> keras.Model:

@@ -15,10 +15,10 @@ from ecgedge.manifest import Json
 from ecgedge_train.ensemble import train_ensemble
 from ecgedge_train.fit import History
 from ecgedge_train.pool import build_pool, fit_settings, scaled
-from ecgedge_train.recipe import Recipe, read_recipe
+from ecgedge_train.recipe import RUN_RECIPE, Recipe, read_recipe
 from ecgedge_train.split import DS1, FOLDS, split_hash
 
-RECIPE = "recipe.toml"
+RECIPE = RUN_RECIPE
 _LIBRARIES = ("keras", "tensorflow", "numpy", "scipy")
 _LEFT_OUT = "201: the same person as 202 of the test side"
 
@@ -76,10 +76,10 @@ def _checkpoint_folder(out_dir: Path, recipe: Recipe, *, resume: bool) -> Path:
     folder = out_dir / "checkpoints"
     folder.mkdir(parents=True, exist_ok=True)
     stamp = folder / "recipe.sha256"
-    if not resume or not stamp.is_file() or stamp.read_text() != recipe.sha256:
+    if not resume or not stamp.is_file() or stamp.read_text() != recipe.stamp:
         for old in folder.iterdir():
             old.unlink()
-        stamp.write_text(recipe.sha256)
+        stamp.write_text(recipe.stamp)
     return folder
 
 
@@ -89,6 +89,8 @@ def _write(trained: TrainedModel, history: dict[str, History], records: tuple[st
     decision = Decision()
     _write_json(folder / "settings.json", {"beats": trained.settings.to_manifest(), "decision": decision.to_manifest()})
     (folder / RECIPE).write_text(trained.recipe.text)
+    for teacher, known in zip(trained.recipe.teachers, trained.recipe.teacher_recipes, strict=True):
+        (folder / teacher.recipe).write_text(known.text)
     _write_json(folder / "training.json", training_facts(trained, records))
     _write_json(folder / "history.json", history)
     draw_curves(history, folder / "curves.png")
@@ -113,7 +115,20 @@ def training_facts(trained: TrainedModel, records: tuple[str, ...]) -> dict[str,
         "parameters": int(trained.model.count_params()),
         "members": json.loads(json.dumps([asdict(member) for member in recipe.members])),
         "class_bias": list(recipe.class_bias),
+        **_teachers(recipe),
         "libraries": {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
+    }
+
+
+def _teachers(recipe: Recipe) -> dict[str, Json]:
+    """Whom the networks learnt from, where there was anybody."""
+    if not recipe.teachers:
+        return {}
+    pairs = zip(recipe.teachers, recipe.teacher_recipes, strict=True)
+    return {
+        "teachers": [
+            {"recipe": known.name, "recipe_sha256": known.sha256, "share": teacher.share} for teacher, known in pairs
+        ]
     }
 
 

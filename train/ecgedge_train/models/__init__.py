@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from ecgedge_train.models.beat_cnn import beat_cnn
+from ecgedge_train.models.beat_micro import beat_micro
 from ecgedge_train.models.beat_mlp import beat_mlp
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Tower(Protocol):
     ) -> "keras.KerasTensor": ...
 
 
-MODELS: dict[str, Tower] = {"beat_cnn": beat_cnn, "beat_mlp": beat_mlp}
+MODELS: dict[str, Tower] = {"beat_cnn": beat_cnn, "beat_micro": beat_micro, "beat_mlp": beat_mlp}
 
 
 def build_model(names: Sequence[str], n_features: int, n_window: int, *, keras: "types.ModuleType") -> "keras.Model":
