@@ -59,7 +59,7 @@ class Agreement:
     vectors: int
     equal: int
     """Vectors for which every value of every output is the same."""
-    most_steps: int
+    most_steps: float
     """Largest difference of a value, in its integer steps."""
     first_ops: dict[str, int] = field(default_factory=dict)
     """Where they differ: the first op with another value -> number of vectors; against the reference kernels only."""
@@ -141,7 +141,7 @@ def compare(model: bytes, vectors: list[Vector], *, against: str, inputs: str) -
     steps = np.array([_steps(ours.answer(vector), theirs.answer(vector)) for vector in vectors])
     different = [vectors[row] for row in np.flatnonzero(steps)]
     first = first_differences(model, different) if against == REFERENCE else {}
-    return Agreement(against, inputs, len(vectors), int((steps == 0).sum()), int(steps.max(initial=0)), first)
+    return Agreement(against, inputs, len(vectors), int((steps == 0).sum()), float(steps.max(initial=0)), first)
 
 
 def first_differences(model: bytes, vectors: list[Vector]) -> dict[str, int]:

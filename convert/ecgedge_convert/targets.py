@@ -13,7 +13,7 @@ from ecgedge.golden_checks import part
 from ecgedge_convert.batch_of_one import batch_of_one
 from ecgedge_convert.c_array import Measured, c_source
 from ecgedge_convert.coral import CoralMapping, coral_mapping
-from ecgedge_convert.micro import DEFAULT, OPTIMISED, RANDOM_VECTORS, REFERENCE, WHY, MicroRun, run_in_micro
+from ecgedge_convert.micro import DEFAULT, RANDOM_VECTORS, REFERENCE, WHY, MicroRun, run_in_micro
 from ecgedge_convert.refusals import Refusal, mcu_notes, refused_by_mcu, refused_by_pi
 from ecgedge_convert.tflite_file import read_graph
 from ecgedge_convert.tflite_graph import ModelFacts, graph_facts
@@ -147,10 +147,14 @@ def _mcu_lines(report: TargetReport) -> Iterator[str]:
 def _micro_lines(run: MicroRun) -> Iterator[str]:
     yield f"  arena {run.arena_bytes} bytes ({run.package})"
     for one in run.agreements:
-        differ = "" if one.bit_equal else f"; others differ by up to {one.most_steps:g} steps"
+        differ = "" if one.bit_equal else f"; others differ by up to {_steps(one.most_steps)}"
         where = ", first in " + ", ".join(one.first_ops) if one.first_ops else ""
         yield f"  {one.equal} of {one.vectors} {one.inputs} inputs bit-equal with {one.against}{differ}{where}"
     yield from _why(run)
+
+
+def _steps(most: float) -> str:
+    return f"{most:g} step" + ("" if most == 1 else "s")
 
 
 def _why(run: MicroRun) -> Iterator[str]:
@@ -159,7 +163,7 @@ def _why(run: MicroRun) -> Iterator[str]:
     first = {name for one in run.agreements for name in one.first_ops}
     if REFERENCE in unequal and "FULLY_CONNECTED" in first:
         yield f"  ({WHY['FULLY_CONNECTED']})"
-    if unequal & {DEFAULT, OPTIMISED}:
+    if DEFAULT in unequal:
         yield f"  ({WHY[DEFAULT]})"
 
 

@@ -1,6 +1,8 @@
 """The shipped beat model in TensorFlow Lite Micro: its arena, its answers beside LiteRT's, and why they may differ."""
 
 import math
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +26,21 @@ from ecgedge_convert.micro import (
 )
 from ecgedge_convert.tflite_file import TfliteGraph, read_graph
 from ecgedge_convert.tflite_graph import graph_facts
+
+OLD_PYTHON = Path(__file__).parents[2] / ".venv-tflite" / "bin" / "python"
+OLD = """
+import sys
+import numpy as np
+from tflite_runtime.interpreter import Interpreter, OpResolverType
+model = Interpreter(sys.argv[1] + "/m.tflite", experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+model.allocate_tensors()
+kept, equal = np.load(sys.argv[1] + "/m.npz"), 0
+for row, expected in zip(kept["rows"], kept["expected"]):
+    model.set_tensor(model.get_input_details()[0]["index"], row)
+    model.invoke()
+    equal += np.array_equal(model.get_tensor(model.get_output_details()[0]["index"])[0], expected)
+print(equal, "of", len(kept["rows"]))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +101,44 @@ def test_another_bias_is_seen(model: bytes) -> None:
     made = last.outputs[0]
     assert np.array_equal(same.tensor(made), theirs.tensor(made))
     assert not np.array_equal(ours.tensor(made), theirs.tensor(made))
+
+
+@pytest.fixture(scope="module")
+def convolutions() -> bytes:
+    """The family for microcontrollers, int8, with weights and biases that are not trained but random."""
+    keras = pytest.importorskip("keras", reason="the workshop's extra [convert] is not installed")
+    pytest.importorskip("tensorflow", reason="the workshop's extra [convert] is not installed")
+    from ecgedge_convert.quantise import to_int8
+    from ecgedge_train.models import build_model
+
+    rng = np.random.default_rng(0)
+    made = build_model(["beat_micro"], 49, 96, keras=keras)
+    made.set_weights([rng.normal(size=weight.shape) / 4 for weight in made.get_weights()])
+    inputs = {"beat": rng.uniform(-1, 1, (150, 1, 96, 2)), "features": rng.uniform(-2, 2, (150, 49))}
+    return batch_of_one(to_int8(made, {name: values.astype(np.float32) for name, values in inputs.items()}), slim=True)
+
+
+def test_convolutions_are_bit_equal_with_the_reference_kernels(convolutions: bytes) -> None:
+    found = run_in_micro(convolutions, {}, n_random=1000)
+    assert found.bit_equal
+    first = found.agreements[0]
+    assert (first.against, first.vectors) == (REFERENCE, 1000)
+    assert found.arena_bytes < 6_000 and len(convolutions) < 12_000
+
+
+def test_the_old_runtime_agrees_bit_by_bit(convolutions: bytes, tmp_path: Path) -> None:
+    """tflite-runtime 2.14, reference kernels, in an environment of its own."""
+    if not OLD_PYTHON.exists():
+        pytest.skip("no .venv-tflite here; `make test` builds it on Python 3.11, the last that tflite-runtime has")
+    graph = read_graph(convolutions)
+    micro = _Micro(graph, convolutions, keep_all=False)
+    rows = np.random.default_rng(4).integers(-128, 128, (500, 1, 49)).astype(np.int8)
+    expected = np.concatenate([micro.answer([row])[0] for row in rows])
+    (tmp_path / "m.tflite").write_bytes(convolutions)
+    np.savez(tmp_path / "m.npz", rows=rows, expected=expected)
+    done = subprocess.run([OLD_PYTHON, "-c", OLD, tmp_path], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["500", "of", "500"]
 
 
 # --- why: the three ways in which an accumulator is brought back to 8 bits, each computed here by hand

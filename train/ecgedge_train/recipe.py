@@ -8,7 +8,6 @@ from pathlib import Path
 from ecgedge.errors import SettingsError
 from ecgedge.plain import from_plain
 
-
 RUN_RECIPE = "recipe.toml"
 """What a run calls the recipe that it was made with; the recipes of teachers lie beside it under their own names."""
 
