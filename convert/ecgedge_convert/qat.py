@@ -1,0 +1,121 @@
+"""Quantisation-aware training with tfmot: every weight and every tensor is rounded in training as int8 will round it.
+
+tfmot's own rewriting of graphs fails on several outputs and refuses a third of our layers; so the graph is written
+plain first (`qat_graph`), and tfmot's wrappers are laid where ranges are needed. It does not train.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ecgedge.extras import require
+from ecgedge_convert.graph import _MERGES as MERGES
+from ecgedge_convert.graph import INPUT, MAX, Graph, Node
+from ecgedge_convert.graph import _lay as lay
+from ecgedge_convert.qat_graph import WEIGHED, consumers, plain
+
+if TYPE_CHECKING:
+    import keras as keras_3
+
+SAME_RANGE = frozenset(
+    {
+        "AveragePooling2D",
+        "Cropping2D",
+        "Flatten",
+        "GlobalMaxPooling2D",
+        MAX,
+        "MaxPooling2D",
+        "Permute",
+        "Reshape",
+        "UpSampling2D",
+        "ZeroPadding2D",
+    }
+)
+"""What comes out has the range of what goes in: no rounding of its own."""
+OWN_RANGE = frozenset(
+    {"Activation", "Add", "Concatenate", "GlobalAveragePooling2D", "Maximum", "Minimum", "Multiply", "ReLU", "Subtract"}
+)
+FIXED_RANGE = frozenset({"Softmax"})
+"""int8 writes 0 to 1 always."""
+ROUNDED = "_rounded"
+"""Ends the name of the layer that rounds an input."""
+_ACTIVATIONS = ("linear", "relu", "relu6")
+
+
+@dataclass(frozen=True)
+class QatModel:
+    """A model of tf_keras that rounds as int8 does."""
+
+    model: "keras_3.Model"
+    left: dict[str, str]
+    """Layer that is not rounded -> why."""
+
+
+def rounded(graph: Graph, *, keep_zeros: bool = False, keep_float: tuple[str, ...] = ()) -> QatModel:
+    """The network with tfmot's wrappers around all that int8 rounds.
+
+    Parameters
+    ----------
+    keep_zeros : weights that are 0 stay so (pruned before)
+    keep_float : layers that are not rounded
+
+    Raises
+    ------
+    MissingDependency
+        tf_keras or tfmot is not installed.
+    """
+    require("tf_keras")
+    require("tensorflow_model_optimization")
+    import tf_keras
+
+    graph, left = plain(graph), {}
+    tensors: dict[str, object] = {}
+    for node in graph.nodes:
+        if reason := _why_left(node, keep_float):
+            left[node.name] = reason
+        fed = [tensors[name] for name in node.inputs]
+        tensors[node.name] = _laid(node, fed, graph, left=bool(reason), keep_zeros=keep_zeros)
+    inputs = {name: _begin(tensors[name]) for name in graph.inputs}
+    outputs = graph.outputs
+    said = tensors[outputs] if isinstance(outputs, str) else {key: tensors[name] for key, name in outputs.items()}
+    return QatModel(tf_keras.Model(inputs, said, name=graph.name), left)
+
+
+def _why_left(node: Node, keep_float: tuple[str, ...]) -> str:
+    """Why a layer is not rounded; empty where it is."""
+    if node.name in keep_float:
+        return "it was asked to stay in float"
+    if node.kind in (INPUT, *WEIGHED, *SAME_RANGE, *OWN_RANGE, *FIXED_RANGE):
+        activation = node.config.get("activation", "linear")
+        return "" if activation in _ACTIVATIONS else f"no way to round its activation {activation} is known"
+    if node.kind == "Activation" and node.config["activation"] in _ACTIVATIONS:
+        return ""
+    return f"no way to round a layer of class {node.kind} is known"
+
+
+def _laid(node: Node, fed: list["keras_3.KerasTensor"], graph: Graph, *, left: bool, keep_zeros: bool) -> object:
+    import tf_keras
+
+    from ecgedge_convert.qat_layers import rounding_layer, rounding_of
+
+    if node.kind == INPUT:
+        return rounding_of(node.name + ROUNDED)(tf_keras.layers.Input(node.config["shape"], name=node.name))
+    if node.kind == MAX or left or node.kind in SAME_RANGE | FIXED_RANGE:
+        return lay(node, fed, keras=tf_keras)
+    layer = getattr(tf_keras.layers, node.kind)(name=node.name, **node.config)
+    given = fed if node.kind in MERGES else fed[0]
+    layer.build([each.shape for each in fed] if node.kind in MERGES else fed[0].shape)
+    if node.weights:
+        layer.set_weights(list(node.weights))
+    return rounding_layer(layer, node.kind, output=_rounds_itself(node, graph), keep_zeros=keep_zeros)(given)
+
+
+def _rounds_itself(node: Node, graph: Graph) -> bool:
+    """Whether int8 rounds here, and not only after the ReLU or the concatenation behind it."""
+    behind = [each.kind for each in consumers(graph, node.name)]
+    taken_up = behind == ["Concatenate"] or (behind == ["ReLU"] and node.kind in (*WEIGHED, "Add"))
+    return node.name in graph.ends or not taken_up
+
+
+def _begin(tensor: "keras_3.KerasTensor") -> object:
+    """The input behind its rounding."""
+    return tensor.node.keras_inputs[0]

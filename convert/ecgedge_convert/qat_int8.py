@@ -1,0 +1,48 @@
+"""From a model that was trained with rounding to int8 bytes: its ranges are in it, no representative data is needed."""
+
+from typing import TYPE_CHECKING
+
+from ecgedge.errors import InputError
+from ecgedge.runtime import Model
+from ecgedge_convert.qat import ROUNDED
+from ecgedge_convert.quantise import _converted, tensorflow
+
+if TYPE_CHECKING:
+    import keras as keras_3
+
+
+def qat_to_int8(model: "keras_3.Model") -> bytes:
+    """Full-integer model of what `qat.rounded` made: int8 weights, tensors, inputs and outputs.
+
+    Raises
+    ------
+    InputError
+        Something stayed in float.
+    """
+    tf = tensorflow()
+    specs = {tensor.name: tf.TensorSpec((1, *tensor.shape[1:]), tf.float32, tensor.name) for tensor in model.inputs}
+    called = tf.function(lambda inputs: model(inputs, training=False)).get_concrete_function(specs)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([called], model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.inference_input_type = tf.int8
+    converter.inference_output_type = tf.int8
+    made = _named_inputs(_converted(converter), list(specs))
+    loaded = Model(made)
+    for spec in (*loaded.inputs, *loaded.outputs):
+        if spec.dtype.name != "int8":
+            raise InputError(f"tensor {spec.name} is {spec.dtype.name} after QAT; convert without --qat")
+    return made
+
+
+def _named_inputs(model: bytes, names: list[str]) -> bytes:
+    """The inputs named as in Keras again: the converter gives them the names of their rounding."""
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    parsed = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    graph = parsed.subgraphs[0]
+    for at in graph.inputs:
+        tensor = graph.tensors[at]
+        for name in names:
+            if f"{name}{ROUNDED}/" in tensor.name.decode():
+                tensor.name = name.encode()
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(parsed))
