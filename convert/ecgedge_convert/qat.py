@@ -7,11 +7,9 @@ plain first (`qat_graph`), and tfmot's wrappers are laid where ranges are needed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ecgedge.extras import require
-from ecgedge_convert.graph import _MERGES as MERGES
 from ecgedge_convert.graph import INPUT, MAX, Graph, Node
-from ecgedge_convert.graph import _lay as lay
 from ecgedge_convert.qat_graph import WEIGHED, consumers, plain
+from ecgedge_convert.wrapped import wrapped
 
 if TYPE_CHECKING:
     import keras as keras_3
@@ -63,21 +61,18 @@ def rounded(graph: Graph, *, keep_zeros: bool = False, keep_float: tuple[str, ..
     MissingDependency
         tf_keras or tfmot is not installed.
     """
-    require("tf_keras")
-    require("tensorflow_model_optimization")
-    import tf_keras
+    from ecgedge_convert.qat_layers import rounding_layer, rounding_of
 
-    graph, left = plain(graph), {}
-    tensors: dict[str, object] = {}
-    for node in graph.nodes:
-        if reason := _why_left(node, keep_float):
-            left[node.name] = reason
-        fed = [tensors[name] for name in node.inputs]
-        tensors[node.name] = _laid(node, fed, graph, left=bool(reason), keep_zeros=keep_zeros)
-    inputs = {name: _begin(tensors[name]) for name in graph.inputs}
-    outputs = graph.outputs
-    said = tensors[outputs] if isinstance(outputs, str) else {key: tensors[name] for key, name in outputs.items()}
-    return QatModel(tf_keras.Model(inputs, said, name=graph.name), left)
+    graph = plain(graph)
+    left = {node.name: reason for node in graph.nodes if (reason := _why_left(node, keep_float))}
+
+    def wrap(layer: "keras_3.Layer", node: Node) -> "keras_3.Layer":
+        if node.name in left or node.kind in SAME_RANGE | FIXED_RANGE:
+            return layer
+        return rounding_layer(layer, node.kind, output=_rounds_itself(node, graph), keep_zeros=keep_zeros)
+
+    network = wrapped(graph, wrap, behind_inputs=lambda name: rounding_of(name + ROUNDED))
+    return QatModel(network.model, left)
 
 
 def _why_left(node: Node, keep_float: tuple[str, ...]) -> str:
@@ -92,30 +87,8 @@ def _why_left(node: Node, keep_float: tuple[str, ...]) -> str:
     return f"no way to round a layer of class {node.kind} is known"
 
 
-def _laid(node: Node, fed: list["keras_3.KerasTensor"], graph: Graph, *, left: bool, keep_zeros: bool) -> object:
-    import tf_keras
-
-    from ecgedge_convert.qat_layers import rounding_layer, rounding_of
-
-    if node.kind == INPUT:
-        return rounding_of(node.name + ROUNDED)(tf_keras.layers.Input(node.config["shape"], name=node.name))
-    if node.kind == MAX or left or node.kind in SAME_RANGE | FIXED_RANGE:
-        return lay(node, fed, keras=tf_keras)
-    layer = getattr(tf_keras.layers, node.kind)(name=node.name, **node.config)
-    given = fed if node.kind in MERGES else fed[0]
-    layer.build([each.shape for each in fed] if node.kind in MERGES else fed[0].shape)
-    if node.weights:
-        layer.set_weights(list(node.weights))
-    return rounding_layer(layer, node.kind, output=_rounds_itself(node, graph), keep_zeros=keep_zeros)(given)
-
-
 def _rounds_itself(node: Node, graph: Graph) -> bool:
     """Whether int8 rounds here, and not only after the ReLU or the concatenation behind it."""
     behind = [each.kind for each in consumers(graph, node.name)]
     taken_up = behind == ["Concatenate"] or (behind == ["ReLU"] and node.kind in (*WEIGHED, "Add"))
     return node.name in graph.ends or not taken_up
-
-
-def _begin(tensor: "keras_3.KerasTensor") -> object:
-    """The input behind its rounding."""
-    return tensor.node.keras_inputs[0]

@@ -58,6 +58,8 @@ class TuningData:
 
     labels: tuple[str, ...]
     steps_per_epoch: int
+    learning_rate: float
+    """At its height, as the recipe trained with."""
     label_smoothing: float
     """As the recipe trained with; not yet in the targets of `batches`."""
     held_back: HeldBack
@@ -133,7 +135,7 @@ def _beat_data(run: Path, *, root: Path | None, seed: int, copies: int) -> Tunin
             yield {name: values[part] for name, values in inputs.items()}, wanted[part], weights
 
     held = _beats_held_back(some_of(pool, np.flatnonzero(apart & pool.real)), [records[number] for number in kept])
-    return TuningData(AAMI.names, steps, member.label_smoothing, held, seed, draw)
+    return TuningData(AAMI.names, steps, member.learning_rate, member.label_smoothing, held, seed, draw)
 
 
 def _patients_held_back(records: tuple[str, ...]) -> tuple[str, ...]:
@@ -159,6 +161,7 @@ def _page_data(run: Path, *, root: Path | None, seed: int) -> TuningData:
     return TuningData(
         REPORT.names,
         lesson.steps_per_epoch,
+        recipe.fit.learning_rate,
         recipe.fit.label_smoothing,
         kept,
         seed,

@@ -1,0 +1,95 @@
+"""Weight clustering: each layer keeps a handful of different weights, learnt with the network. Saves download alone."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ecgedge_convert.fine_tune import Advance, History, Teach, fine_tune
+from ecgedge_convert.graph import FloatArray, Graph, Node
+from ecgedge_convert.prune import PRUNED
+from ecgedge_convert.tuning_data import TuningData
+from ecgedge_convert.wrapped import weights_inside, wrapped
+
+if TYPE_CHECKING:
+    import keras as keras_3
+
+_LEAST_WEIGHTS = 4
+"""A layer is clustered if it has that many weights for each value."""
+
+
+@dataclass(frozen=True)
+class Clustered:
+    """A network of few different weights."""
+
+    graph: Graph
+    history: History
+    values: dict[str, int]
+    """Layer -> how many different weights its kernel has."""
+    left: dict[str, str]
+    """Layer that was not clustered -> why."""
+
+
+def clustered(
+    graph: Graph,
+    n: int,
+    data: TuningData,
+    *,
+    teach: Teach | None,
+    epochs: int,
+    learning_rate: float,
+    keep_zeros: bool = False,
+    seed: int = 0,
+    advance: Advance = lambda _epoch, _loss: None,
+) -> Clustered:
+    """Give each convolution and dense layer `n` different weights, and fine-tune.
+
+    Parameters
+    ----------
+    keep_zeros : weights that are 0 stay so (pruned before); one of the values is then 0
+    """
+    import tf_keras
+    from tensorflow_model_optimization.clustering.keras import CentroidInitialization
+    from tensorflow_model_optimization.clustering.keras.experimental import cluster_weights
+
+    left = {node.name: reason for node in graph.nodes if (reason := _why_left(node, n))}
+
+    def wrap(layer: "keras_3.Layer", node: Node) -> "keras_3.Layer":
+        if not node.weights or node.kind == "BatchNormalization" or node.name in left:
+            return layer
+        begin = CentroidInitialization.KMEANS_PLUS_PLUS
+        return cluster_weights(layer, n, cluster_centroids_init=begin, preserve_sparsity=keep_zeros)
+
+    tf_keras.utils.set_random_seed(seed)
+    network = wrapped(graph, wrap)
+    _, history = fine_tune(
+        network.model,
+        data,
+        keras=tf_keras,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        teach=teach,
+        seed=seed,
+        advance=advance,
+    )
+    found = network.with_weights(_weights)
+    values = {node.name: len(np.unique(node.weights[0])) for node in found.nodes if node.kind in PRUNED}
+    return Clustered(found, history, values, left)
+
+
+def _why_left(node: Node, n: int) -> str:
+    if node.kind == "DepthwiseConv2D":
+        return "depthwise: tfmot does not cluster it"
+    if node.kind in PRUNED and node.weights[0].size < _LEAST_WEIGHTS * n:
+        return f"only {node.weights[0].size} weights"
+    return ""
+
+
+def _weights(layer: "keras_3.Layer") -> list[FloatArray]:
+    """Of a clustered layer its values as they stand after the last step, in the order of the layer it wraps."""
+    if not hasattr(layer, "update_clustered_weights_associations"):
+        return weights_inside(layer)
+    layer.update_clustered_weights_associations()
+    inner = layer.layer
+    kernel = np.asarray(inner.kernel, np.float32)
+    return [kernel, np.asarray(inner.bias, np.float32)] if inner.use_bias else [kernel]

@@ -1,0 +1,91 @@
+"""Magnitude pruning: the smallest weights become zeros little by little while the network learns to do without them.
+
+It saves download, not time: a zero is multiplied like any other number.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ecgedge_convert.fine_tune import Advance, History, Teach, fine_tune
+from ecgedge_convert.graph import Graph, Node
+from ecgedge_convert.tuning_data import TuningData
+from ecgedge_convert.wrapped import weights_inside, wrapped
+
+if TYPE_CHECKING:
+    import keras as keras_3
+
+SAVES = "zeros save download (gzip), not time: they are multiplied like any other number"
+PRUNED = frozenset({"Conv2D", "Dense"})
+_UNTIL = 0.6
+"""Share of the steps after which no more weights are taken; the rest is for recovering."""
+_UPDATES = 60
+"""How often the mask is drawn anew until then."""
+_DENSE = "depthwise: each channel has few weights and each of them counts"
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A pruned network."""
+
+    graph: Graph
+    history: History
+    sparsity: dict[str, float]
+    """Layer -> share of its weights that are 0, biases not counted."""
+    left_dense: dict[str, str]
+    """Layer that was not pruned -> why."""
+
+
+def pruned(
+    graph: Graph,
+    share: float,
+    data: TuningData,
+    *,
+    teach: Teach | None,
+    epochs: int,
+    learning_rate: float,
+    seed: int = 0,
+    advance: Advance = lambda _epoch, _loss: None,
+) -> Pruned:
+    """Set a share of each convolution's and dense layer's weights to zero, by polynomial decay, and fine-tune."""
+    import tf_keras
+    from tensorflow_model_optimization.sparsity.keras import PolynomialDecay, UpdatePruningStep, prune_low_magnitude
+
+    end = max(2, round(_UNTIL * epochs * data.steps_per_epoch))
+    schedule = PolynomialDecay(0.0, share, begin_step=0, end_step=end, frequency=max(1, end // _UPDATES))
+
+    def wrap(layer: "keras_3.Layer", node: Node) -> "keras_3.Layer":
+        return prune_low_magnitude(layer, pruning_schedule=schedule) if _is_pruned(node) else layer
+
+    network = wrapped(graph, wrap)
+    _, history = fine_tune(
+        network.model,
+        data,
+        keras=tf_keras,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        teach=teach,
+        seed=seed,
+        callbacks=[UpdatePruningStep()],
+        advance=advance,
+    )
+    found = network.with_weights(weights_inside)
+    left = {node.name: _DENSE for node in graph.nodes if node.kind == "DepthwiseConv2D" and _learns(node)}
+    return Pruned(found, history, sparsity(found), left)
+
+
+def _is_pruned(node: Node) -> bool:
+    return node.kind in PRUNED and _learns(node)
+
+
+def _learns(node: Node) -> bool:
+    return bool(node.config.get("trainable", True))
+
+
+def sparsity(graph: Graph) -> dict[str, float]:
+    """Share of zeros in the kernel of each layer that has one; `all layers` over all of them."""
+    kernels = {node.name: node.weights[0] for node in graph.nodes if node.weights and node.kind != "BatchNormalization"}
+    found = {name: round(float((kernel == 0).mean()), 4) for name, kernel in kernels.items()}
+    zeros, total = (sum(map(count, kernels.values())) for count in (lambda k: int((k == 0).sum()), np.size))
+    return found | {"all layers": round(zeros / max(1, total), 4)}
