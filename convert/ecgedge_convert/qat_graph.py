@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ecgedge_convert.graph import FloatArray, Graph, Node, build
+from ecgedge_convert.graph import FloatArray, Graph, Node, Setting, build
 
 ONLY_IN_TRAINING = frozenset({"Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D"})
 WEIGHED = frozenset({"Conv2D", "Dense", "DepthwiseConv2D"})
@@ -70,7 +70,7 @@ def _norms_as_layers(graph: Graph) -> Graph:
         if node.kind not in ("BatchNormalization", "Rescaling") or len(shape := shapes_of(graph)[node.name]) != 4:
             continue
         if node.kind == "Rescaling":
-            scale, offset = (np.full(shape[-1], node.config[key], np.float32) for key in ("scale", "offset"))
+            scale, offset = (np.full(shape[-1] or 1, node.config[key], np.float32) for key in ("scale", "offset"))
         else:
             scale, offset = scale_and_offset(node)
         graph = _replaced(graph, depthwise(node.name, node.inputs, scale, offset))
@@ -87,8 +87,8 @@ def shapes_of(graph: Graph) -> dict[str, tuple[int | None, ...]]:
 
 def depthwise(name: str, inputs: tuple[str, ...], scale: FloatArray, offset: FloatArray) -> Node:
     """Each channel times a scale plus an offset; it does not learn."""
-    config = {"kernel_size": (1, 1), "use_bias": True, "trainable": False, "activation": "linear"}
-    return Node(name, "DepthwiseConv2D", dict(config), inputs, (scale.reshape(1, 1, -1, 1), offset))
+    config: dict[str, Setting] = {"kernel_size": (1, 1), "use_bias": True, "trainable": False, "activation": "linear"}
+    return Node(name, "DepthwiseConv2D", config, inputs, (scale.reshape(1, 1, -1, 1), offset))
 
 
 def _softmax_apart(graph: Graph) -> Graph:
