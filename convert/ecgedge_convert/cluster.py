@@ -49,8 +49,7 @@ def clustered(
     keep_zeros : weights that are 0 stay so (pruned before); one of the values is then 0
     """
     import tf_keras
-    from tensorflow_model_optimization.clustering.keras import CentroidInitialization
-    from tensorflow_model_optimization.clustering.keras.experimental import cluster_weights
+    from tensorflow_model_optimization.clustering.keras import CentroidInitialization, cluster_weights
 
     left = {node.name: reason for node in graph.nodes if (reason := _why_left(node, n))}
 

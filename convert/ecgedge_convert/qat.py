@@ -79,6 +79,8 @@ def _why_left(node: Node, keep_float: tuple[str, ...]) -> str:
     """Why a layer is not rounded; empty where it is."""
     if node.name in keep_float:
         return "it was asked to stay in float"
+    if node.config.get("negative_slope") or node.config.get("threshold"):
+        return "no way to round a ReLU with a slope or a threshold is known"
     if node.kind in (INPUT, *WEIGHED, *SAME_RANGE, *OWN_RANGE, *FIXED_RANGE):
         activation = node.config.get("activation", "linear")
         return "" if activation in _ACTIVATIONS else f"no way to round its activation {activation} is known"

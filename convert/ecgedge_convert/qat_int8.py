@@ -20,7 +20,7 @@ def qat_to_int8(model: "keras_3.Model") -> bytes:
         Something stayed in float.
     """
     tf = tensorflow()
-    specs = {tensor.name: tf.TensorSpec((1, *tensor.shape[1:]), tf.float32, tensor.name) for tensor in model.inputs}
+    specs = {tensor.name: tf.TensorSpec((None, *tensor.shape[1:]), tf.float32, tensor.name) for tensor in model.inputs}
     called = tf.function(lambda inputs: model(inputs, training=False)).get_concrete_function(specs)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([called], model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -16,6 +16,7 @@ from tensorflow_model_optimization.quantization.keras.quantizers import Quantize
 _FOLLOWS = 0.03
 """Part of the way that a range goes to that of a batch; the first batch sets it."""
 _LEAST, _LARGEST = 1e-8, 127.0
+_RELU6 = 6.0
 _KERNELS = {"Conv2D": "kernel", "Dense": "kernel", "DepthwiseConv2D": "depthwise_kernel"}
 
 Ranges = dict[str, tf.Variable]
@@ -50,7 +51,10 @@ class Kernel(Quantizer):  # type: ignore[misc]
 
 
 class Tensor(Quantizer):  # type: ignore[misc]
-    """Rounds a tensor to 256 steps of a range that holds 0 and follows the batches."""
+    """Rounds a tensor to 256 steps of a range that holds 0 and follows the batches, or ends at a fixed height."""
+
+    def __init__(self, ends_at: float | None = None) -> None:
+        self.ends_at = ends_at
 
     def build(self, _shape: tf.TensorShape, name: str, layer: tf_keras.layers.Layer) -> Ranges:
         """Two variables of the wrapper."""
@@ -59,6 +63,8 @@ class Tensor(Quantizer):  # type: ignore[misc]
 
     def __call__(self, inputs: tf.Tensor, training: bool, weights: Ranges, **_: object) -> tf.Tensor:
         """The tensor as int8 has it."""
+        if self.ends_at is not None:
+            return tf.quantization.fake_quant_with_min_max_args(inputs, 0.0, self.ends_at)
         low, high = weights["min"], weights["max"]
         if training:
             begun = tf.where(high > low, _FOLLOWS, 1.0)
@@ -67,14 +73,14 @@ class Tensor(Quantizer):  # type: ignore[misc]
         return tf.quantization.fake_quant_with_min_max_vars(inputs, low, high)
 
     def get_config(self) -> dict[str, object]:
-        """Nothing is set."""
-        return {}
+        """Not written to files."""
+        return {"ends_at": self.ends_at}
 
 
 class Rounding(QuantizeConfig):  # type: ignore[misc]
     """What tfmot's wrapper rounds of a layer."""
 
-    def __init__(self, kernel: Kernel | None, *, output: bool) -> None:
+    def __init__(self, kernel: Kernel | None, output: Tensor | None) -> None:
         self.kernel, self.output = kernel, output
 
     def get_weights_and_quantizers(self, layer: tf_keras.layers.Layer) -> list[tuple[tf.Variable, Quantizer]]:
@@ -95,22 +101,26 @@ class Rounding(QuantizeConfig):  # type: ignore[misc]
 
     def get_output_quantizers(self, _layer: tf_keras.layers.Layer) -> list[Quantizer]:
         """Of what the layer gives."""
-        return [Tensor()] if self.output else []
+        return [] if self.output is None else [self.output]
 
     def get_config(self) -> Mapping[str, object]:
         """Not written to files."""
-        return {"output": self.output}
+        return {}
 
 
 def rounding_layer(
     layer: tf_keras.layers.Layer, kind: str, *, output: bool, keep_zeros: bool = False
 ) -> tf_keras.layers.Layer:
     """A built layer in tfmot's wrapper, called as the layer was."""
+    ends_at = getattr(layer, "max_value", None)
+    if ends_at not in (None, _RELU6):  # no such op in int8: the range cuts it off
+        layer, output = tf_keras.layers.ReLU(name=layer.name), True
     kernel = None
     if kind in _KERNELS:
         values = getattr(layer, _KERNELS[kind]).numpy()
         kernel = Kernel(kind, np.asarray(values != 0, np.float32) if keep_zeros else None)
-    wrapper = QuantizeWrapperV2(layer, Rounding(kernel, output=output), name=layer.name)
+    rounding = Rounding(kernel, Tensor(None if ends_at == _RELU6 else ends_at) if output else None)
+    wrapper = QuantizeWrapperV2(layer, rounding, name=layer.name)
     wrapper.trainable = layer.trainable
     return wrapper
 
@@ -118,4 +128,4 @@ def rounding_layer(
 def rounding_of(name: str) -> tf_keras.layers.Layer:
     """A layer of that name that rounds what it is given."""
     layer = tf_keras.layers.Activation("linear", name=name)
-    return QuantizeWrapperV2(layer, Rounding(None, output=True), name=layer.name)
+    return QuantizeWrapperV2(layer, Rounding(None, Tensor()), name=layer.name)

@@ -40,7 +40,7 @@ lead_samples = {LEAD_SAMPLES}
 strip_samples = {STRIP_SAMPLES}
 [augment]
 [fit]
-epochs = 8
+epochs = 16
 batch = 16
 learning_rate = 0.02
 [calibrate]
