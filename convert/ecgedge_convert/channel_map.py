@@ -214,8 +214,12 @@ class _Tracer:
                 self.keep(each.labels)
             return max(given, key=lambda each: len(each.shape))
         shape = tuple(np.broadcast_shapes(*(each.shape for each in given)))
-        tied = [each for each in given if not _is_mask(each, shape)] or given
-        labels = np.broadcast_arrays(*(each.labels for each in tied))
+        masks = [each.shape[-1] == 1 < shape[-1] for each in given]  # one value for all channels ties none of them
+        for each, is_mask in zip(given, masks, strict=True):
+            if is_mask:
+                self.keep(each.labels)
+        tied = [each.labels for each, is_mask in zip(given, masks, strict=True) if not is_mask]
+        labels = np.broadcast_arrays(*tied)
         for other in labels[1:]:
             self._unite(labels[0], other)
         return Labelled(shape, labels[0])
@@ -353,11 +357,6 @@ def _repeated(node: Node, given: list[Labelled]) -> Labelled:
         shape[axis] *= factor
         whole = np.repeat(whole, factor, axis) if whole.shape[axis] > 1 else whole
     return Labelled(tuple(shape), whole)
-
-
-def _is_mask(values: Labelled, shape: tuple[int, ...]) -> bool:
-    """Whether one value that must stay is spread over a whole axis: a mask over places, which ties no channel."""
-    return values.shape[-1] == 1 < shape[-1] and not values.labels.any()
 
 
 def _compact(labels: IntArray) -> IntArray:

@@ -11,6 +11,9 @@ from ecgedge_convert.channel_map import KEPT, ChannelMap, channel_map
 from ecgedge_convert.channels import without, without_channels
 from ecgedge_convert.graph import Graph, Node, build, graph_of
 from ecgedge_convert.importance import Batch, importance
+from ecgedge_convert.quantise import to_float32
+from ecgedge_convert.tflite_graph import graph_facts
+from ecgedge_convert.widths import removed_channels, rounded
 from ecgedge_train.quiet import start_keras
 from tests.convert.families import FAMILIES, difference, with_norms_moved
 
@@ -140,3 +143,74 @@ def test_an_impossible_share_is_named(share: float) -> None:
 def test_no_examples_is_named() -> None:
     with pytest.raises(InputError, match="no examples"):
         without_channels(FAMILIES["beat_cnn"](keras), 0.5)
+
+
+def test_macs_are_those_of_the_converted_model(network: "keras.Model") -> None:
+    smaller, facts = without_channels(network, 0.5, kind="norms")
+    assert graph_facts(to_float32(network)).macs == facts.macs_before
+    assert graph_facts(to_float32(smaller)).macs == facts.macs_after
+
+
+def test_a_channel_that_counts_stays(network: "keras.Model") -> None:
+    """The first channel of every block is worth more than all others, wherever it is cheapest to cut."""
+    graph = graph_of(network)
+    channels = channel_map(graph)
+    firsts = {int(block[0]) for block in channels.blocks()}
+    scores = np.full(1 + max(int(labels.max()) for labels in channels.makes.values()), 1.0)
+    scores[list(firsts)] = 1e6
+    for plan in ("uniform", "global"):
+        assert not removed_channels(graph, channels, scores, 0.5, plan=plan) & firsts
+
+
+def test_widths_suit_the_kernels() -> None:
+    assert [rounded(width, 0.5) for width in (4, 8, 12, 16, 24, 56, 128, 1280)] == [4, 4, 8, 8, 16, 32, 64, 640]
+    assert [rounded(width, 0.01) for width in (3, 8, 128)] == [3, 4, 8]
+    assert rounded(20, 1.0) == 20
+
+
+def test_a_gate_over_channels_is_cut_with_them() -> None:
+    """Squeeze and excite: what multiplies a channel is one with it; a mask over places is not."""
+    x = keras.layers.Input((8, 8, 3), name="page")
+    wide = keras.layers.Conv2D(16, 3, padding="same", activation="relu", name="wide")(x)
+    mean = keras.layers.GlobalAveragePooling2D(keepdims=True, name="mean")(wide)
+    small = keras.layers.Conv2D(8, 1, activation="relu", name="small")(mean)
+    gate = keras.layers.Conv2D(16, 1, activation="sigmoid", name="gate")(small)
+    gated = keras.layers.Multiply(name="gated")([wide, gate])
+    mask = keras.layers.Conv2D(1, 1, activation="sigmoid", name="mask")(x)
+    masked = keras.layers.Multiply(name="masked")([gated, mask])
+    logits = keras.layers.Dense(4, name="logits")(keras.layers.Flatten(name="flat")(masked))
+    network = keras.Model({"page": x}, keras.layers.Softmax(name="probabilities")(logits))
+    channels = channel_map(graph_of(network))
+    assert np.array_equal(channels.makes["wide"], channels.makes["gate"])
+    assert not set(channels.makes["mask"]) & set(channels.makes["wide"])
+    smaller, facts = without_channels(network, 0.5, batches_for(network))
+    assert facts.channels["wide"] == facts.channels["gate"] == (16, 8)
+    assert facts.channels["mask"] == (1, 1)
+    assert smaller.get_layer("logits").kernel.shape == (8 * 8 * 8, 4)
+
+
+def test_joined_branches_keep_their_places() -> None:
+    """A sum with a concatenation ties each channel to the one beside it, and no other."""
+    x = keras.layers.Input((6, 6, 2), name="page")
+    parts = [keras.layers.Conv2D(width, 3, padding="same", name=f"part{width}")(x) for width in (16, 24)]
+    whole = keras.layers.Conv2D(40, 1, name="whole")(x)
+    both = keras.layers.Add(name="both")([keras.layers.Concatenate(name="joined")(parts), whole])
+    grouped = keras.layers.Conv2D(8, 1, groups=4, name="grouped")(keras.layers.Conv2D(8, 1, name="before")(both))
+    maps = keras.layers.Conv2D(4, 1, name="maps")(grouped)
+    pooled = keras.layers.GlobalAveragePooling2D(name="logits")(maps)
+    network = with_norms_moved(
+        keras.Model({"page": x}, keras.layers.Softmax(name="probabilities")(pooled), name="branches")
+    )
+    graph = graph_of(network)
+    channels = channel_map(graph)
+    assert np.array_equal(channels.makes["whole"], np.concatenate([channels.makes[f"part{n}"] for n in (16, 24)]))
+    assert (channels.makes["before"] == KEPT).all() and "grouped" not in channels.makes
+    removed = some_of_every_block(channels, 0)
+    silent, smaller = silenced(graph, channels, removed), without(graph, channels, removed)
+    assert difference(build(silent, keras=keras), build(smaller, keras=keras)) < 1e-5
+
+
+def test_an_input_of_any_size_is_named() -> None:
+    x = keras.layers.Input((None, None, 1), name="page")
+    with pytest.raises(InputError, match="page"):
+        channel_map(graph_of(keras.Model({"page": x}, keras.layers.Conv2D(4, 1)(x))))
