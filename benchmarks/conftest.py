@@ -1,11 +1,15 @@
-"""Inputs that all benchmarks share, and the ratios that the report ends with."""
+"""Inputs that all benchmarks share, what is written of the machine, and what the report ends with."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from build_models import built_models
+from ratios import Seconds, ratio_lines
 
+from ecgedge.board import read_board, read_condition
 from ecgedge.catalogue import locate
 from ecgedge.errors import DataError
 from ecgedge.formats import read_recording
@@ -14,10 +18,19 @@ from ecgedge.paper.simulated.drawing import draw_page
 from ecgedge.paper.simulated.page_style import like_photos
 from ecgedge.paper.simulated.scenes import STRENGTHS
 from ecgedge.paper.simulated.twelve_leads import simulate_twelve_leads
+from ecgedge.plain import to_plain
 from ecgedge.records import Recording
+from ecgedge.revision import commit
 from ecgedge.simulate import simulate_ecg
 
 MINUTES = 30
+RESULTS = Path(__file__).parent / "results"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """OpenCV on one core; interpreters are told where they are made, numpy's libraries by `make bench`."""
+    cv2.setNumThreads(1)
 
 
 @pytest.fixture(scope="session")
@@ -41,32 +54,39 @@ def twelve_megapixels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-RATIOS = (
-    ("our R-peaks against sleepecg", "test_r_peaks[ours]", "test_r_peaks[sleepecg]"),
-    ("our R-peaks against neurokit2", "test_r_peaks[ours]", "test_r_peaks[neurokit2]"),
-    ("our R-peaks against gqrs", "test_r_peaks[ours]", "test_r_peaks[gqrs]"),
-    ("our R-peaks against xqrs", "test_r_peaks[ours]", "test_r_peaks[xqrs]"),
-    ("2 threads against 1, one beat", "test_raw_invoke_one_beat[2]", "test_raw_invoke_one_beat[1]"),
-    ("our judge against the raw invoke, one beat", "test_judge_one_beat", "test_raw_invoke_one_beat[1]"),
-    ("engine on 30 minutes against its raw invokes", "test_engine", "test_raw_invoke_all_beats"),
-    ("agent on 30 minutes against its raw invokes", "test_agent", "test_raw_invoke_all_beats"),
-    ("agent on 30 minutes against the engine", "test_agent", "test_engine"),
-    ("photo to flat page against its decoding", "test_find_page", "test_decode"),
-    ("photo to flat page against one look at its pixels", "test_find_page", "test_resize_whole_photo"),
-    ("flat page to curves against finding the page", "test_read_traces", "test_find_page"),
-    ("ink against all of the curves", "test_find_ink", "test_read_traces"),
-    ("photo to signals against its decoding", "test_digitise", "test_decode"),
-    ("check picture against photo to signals", "test_overlay", "test_digitise"),
-)
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """Folder of the models that `build_models` builds; kept between runs."""
+    try:
+        return built_models(RESULTS / "models")
+    except RuntimeError as error:
+        pytest.skip(f"the models cannot be built here: {error}")
+
+
+def pytest_benchmark_update_machine_info(machine_info: dict[str, object]) -> None:
+    """Keep what matters to kernels; leave out the name of the machine."""
+    machine_info.pop("node", None)
+    machine_info["board"] = to_plain(read_board())
+    machine_info["condition"] = to_plain(read_condition())
+    machine_info["ecgedge_commit"] = commit()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print ratios of medians of this very run: they travel between machines, seconds do not."""
+    """Print ratios of medians of this very run, and what was measured beside time."""
     session = getattr(config, "_benchmarksession", None)
     if session is None:
         return
-    medians = {bench.name: bench.stats.median for bench in session.benchmarks if not bench.has_error}
+    done = [bench for bench in session.benchmarks if not bench.has_error]
     terminalreporter.section("ratios of medians in this run")
-    for title, name, base in RATIOS:
-        if name in medians and base in medians:
-            terminalreporter.write_line(f"{title}: {medians[name] / medians[base]:.2f}")
+    for line in ratio_lines({bench.name: Seconds(bench.stats.median, bench.stats.min) for bench in done}):
+        terminalreporter.write_line(line)
+    terminalreporter.section("sizes, memory, and parts of the start")
+    for bench in done:
+        if bench.extra_info:
+            terminalreporter.write_line(f"{bench.name}: {_words(bench.extra_info)}")
+
+
+def _words(facts: Mapping[str, object]) -> str:
+    return ", ".join(
+        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}" for key, value in facts.items()
+    )
