@@ -10,6 +10,8 @@ OLD := .venv-tflite
 PIP := -m pip install --quiet --disable-pip-version-check
 PINNED := $(PIP) -c constraints.txt
 QUIET := TF_CPP_MIN_LOG_LEVEL=3
+ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+RESULTS := benchmarks/results
 
 PROGRAMS := mosquitto chromium openssl shellcheck systemd
 
@@ -34,8 +36,15 @@ programs:
 	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; } \
 	    >/dev/null || echo "could not install" $$missing "; tests that need them are skipped"
 
-bench: $(DEV)/installed
-	$(QUIET) $(DEV)/bin/python -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,rounds
+# Results stay in benchmarks/results, which git ignores; the run before is kept, and both are compared at the end.
+bench: $(DEV)/installed $(OLD)/installed
+	@mkdir -p $(RESULTS)
+	@if [ -f $(RESULTS)/latest.json ]; then mv -f $(RESULTS)/latest.json $(RESULTS)/previous.json; fi
+	$(QUIET) $(ONE_THREAD) $(DEV)/bin/python -m pytest benchmarks -o 'pythonpath=. train convert device benchmarks' \
+	    --benchmark-only --benchmark-columns=min,median,rounds --benchmark-max-time=0.5 --benchmark-min-time=0.0005 \
+	    --benchmark-warmup=on --benchmark-warmup-iterations=2 --benchmark-json=$(RESULTS)/latest.json
+	@if [ -f $(RESULTS)/previous.json ]; then \
+	    $(DEV)/bin/ecgedge bench compare $(RESULTS)/previous.json $(RESULTS)/latest.json; fi
 
 lock: $(DEV)/installed
 	$(DEV)/bin/python $(PIP) uv

@@ -27,7 +27,7 @@ RATIOS = (
     ("ink against all of the curves", "test_find_ink", "test_read_traces"),
     ("photo to signals against its decoding", "test_digitise", "test_decode"),
     ("check picture against photo to signals", "test_overlay", "test_digitise"),
-    ("photo to answer against photo to signals", "test_judge_photo", "test_digitise"),
+    ("photo to answer against photo to signals", "test_judge_photo[page]", "test_digitise"),
     ("i2s-ecg on our flat page against our curves", "test_i2s_ecg", "test_read_traces"),
     *(
         (f"int8 against float32, {name}", f"test_kernel[{name}-int8]", f"test_kernel[{name}-float32]")
@@ -51,20 +51,26 @@ RATIOS = (
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """Of one benchmark."""
+    """Of one benchmark; or a ratio of two."""
 
     median: float
     least: float
 
 
+def ratio_of(times: Mapping[str, Seconds], name: str, base: str) -> Seconds | None:
+    """How many times as long one is as the other: of medians, and of least times, which other work on the machine
+    touches less. None where one was not measured."""
+    if name not in times or base not in times:
+        return None
+    above, below = times[name], times[base]
+    return Seconds(above.median / below.median, above.least / below.least)
+
+
 def ratio_lines(times: Mapping[str, Seconds]) -> list[str]:
-    """A line for each ratio whose two sides were measured: of the medians, and of the least times, which other work on
-    the machine touches less."""
+    """A line for each ratio whose two sides were measured."""
     lines = []
     for title, name, base in RATIOS:
-        if name in times and base in times:
-            above, below = times[name], times[base]
-            ratio = above.median / below.median
-            faster = f", {1 / ratio:.1f} times as fast" if ratio < 1 else ""
-            lines.append(f"{title}: {ratio:.2f}{faster} (of least times {above.least / below.least:.2f})")
+        if found := ratio_of(times, name, base):
+            faster = f", {1 / found.median:.1f} times as fast" if found.median < 1 else ""
+            lines.append(f"{title}: {found.median:.2f}{faster} (of least times {found.least:.2f})")
     return lines
