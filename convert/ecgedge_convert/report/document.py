@@ -57,6 +57,7 @@ class Verdict:
     question: str
     answer: str
     why: str
+    tone: Tone = ""
 
 
 @dataclass(frozen=True, slots=True)

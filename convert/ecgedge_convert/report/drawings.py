@@ -36,6 +36,7 @@ _AS_PUBLISHED = (
 
 
 def difference_picture(section: Section) -> tuple[Block, ...]:
+    """Differences to float32 with their intervals; nothing where there is no float32."""
     compared = [row for row in section.rows if row.lost]
     if not compared:
         return ()
@@ -61,6 +62,7 @@ def difference_picture(section: Section) -> tuple[Block, ...]:
 
 
 def front_pictures(section: Section) -> tuple[Block, ...]:
+    """The figure that is drawn, against size and against time, with the fronts."""
     measure, threads = section.shown[0], section.rows[0].threads()[0]
     worth = {row.name: row.sample.whole[measure] for row in section.rows}
     by_size = front({row.name: row.entry.facts.model_bytes for row in section.rows}, worth)
@@ -71,17 +73,20 @@ def front_pictures(section: Section) -> tuple[Block, ...]:
     spread = f"Upright lines: 95 % intervals of {TITLES[measure]}. {_shapes(section)}"
     return (
         scatter(
-            [_point(row, measure, row.entry.facts.model_bytes, nan) for row in section.rows],
+            [point(row, measure, row.entry.facts.model_bytes) for row in section.rows],
             by_size,
-            _axes(measure, "size of the model", size),
+            measure_axes(measure, "size of the model", size),
             title=f"{_capital(TITLES[measure])} against size",
             caption=f"On the front, from small to large: {listed(by_size)}. {spread}{grey}",
             others=[_other_point(one, measure) for one in others],
         ),
         scatter(
-            [_point(row, measure, row.latency[threads].p50_ms, row.latency[threads].p99_ms) for row in section.rows],
+            [
+                point(row, measure, row.latency[threads].p50_ms, x_high=row.latency[threads].p99_ms)
+                for row in section.rows
+            ],
             by_time,
-            _axes(measure, f"time of one inference, {threads_words(threads)}", duration),
+            measure_axes(measure, f"time of one inference, {threads_words(threads)}", duration),
             title=f"{_capital(TITLES[measure])} against time",
             caption=f"On the front, from fast to slow: {listed(by_time)}. A point is the median, the line to its right "
             f"ends at the 99th percentile. {spread} None of the published systems states a time on such a machine.",
@@ -89,10 +94,19 @@ def front_pictures(section: Section) -> tuple[Block, ...]:
     )
 
 
-def _point(row: Row, measure: str, x: float, x_high: float) -> Point:
+def point(row: Row, measure: str, x: float, *, x_high: float = nan, name: str = "", named: bool = True) -> Point:
+    """One variant in a scatter plot; `name` where it is not the row's own."""
     figure = row.sample.figure(measure)
     return Point(
-        row.name, x, figure.value, figure.low, figure.high, kind=row.entry.facts.kind, shape=_shape(row), x_high=x_high
+        name or row.name,
+        x,
+        figure.value,
+        figure.low,
+        figure.high,
+        kind=row.entry.facts.kind,
+        shape=_shape(row),
+        x_high=x_high,
+        named=named,
     )
 
 
@@ -114,11 +128,13 @@ def _shapes(section: Section) -> str:
     return f"Circle: unchanged network; {'; '.join(told)}." if told else ""
 
 
-def _axes(measure: str, x_title: str, x_words: Callable[[float], str]) -> Axes:
+def measure_axes(measure: str, x_title: str, x_words: Callable[[float], str]) -> Axes:
+    """A figure against what it costs."""
     return Axes(x_title, TITLES[measure], x_words, lambda number: value(measure, number))
 
 
 def recall_picture(section: Section) -> Block:
+    """Recall of each class, a bar for each variant."""
     classes = AAMI if section.family.task == "beat" else REPORT
     groups = []
     for k, title in enumerate(classes.titles):
@@ -140,6 +156,7 @@ def recall_picture(section: Section) -> Block:
 
 
 def confusions(section: Section) -> Gallery:
+    """A confusion matrix for each variant."""
     return Gallery(
         note="Confusion: rows are the truth, columns what was called; shaded by the share of the row. "
         + (
@@ -170,6 +187,7 @@ def _confusion(row: Row) -> Table:
 
 
 def reliabilities(section: Section) -> Gallery:
+    """A reliability diagram for each variant."""
     return Gallery(
         note="A dot on the line: of the answers given with a confidence of .8, 80 % are right. Below the line a model "
         "is too sure of itself. The area of a dot grows with the answers it stands for.",

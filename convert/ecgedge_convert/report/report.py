@@ -12,6 +12,7 @@ from ecgedge_convert.report.kept import KeptAnswers, KeptLatencies, write_whole
 from ecgedge_convert.report.made import made_how
 from ecgedge_convert.report.markdown import markdown
 from ecgedge_convert.report.measured import Advance, DataNeeded, HeldOut, measure_family, trained_on_held_out
+from ecgedge_convert.report.overview import overview, together
 from ecgedge_convert.report.page import page
 from ecgedge_convert.report.section import Section, section
 from ecgedge_convert.report.shelf import Family, read_shelf
@@ -69,17 +70,16 @@ def make_report(request: Request, *, advance: Advance = lambda _what, _done, _al
     """
     families = read_shelf(request.folder)
     data, kept = DataNeeded(request.held_out), KeptAnswers(request.folder, again=request.again)
+    answers = [measure_family(one, request.held_out, data, kept=kept, advance=advance) for one in families]
+    models = {entry.name: entry.bundle.model for family in families for entry in family.entries}
+    timed = KeptLatencies(request.folder, again=request.again)
+    latencies = latency_of(models, request.speed, kept=timed, advance=advance)
     meter = find_meter()
-    sections = []
-    for family in families:
-        answers = measure_family(family, request.held_out, data, kept=kept, advance=advance)
-        models = {entry.name: entry.bundle.model for entry in family.entries}
-        latencies = latency_of(
-            models, request.speed, kept=KeptLatencies(request.folder, again=request.again), advance=advance
-        )
-        energy = None if isinstance(meter, NoMeter) else millijoules_of(models, meter, seconds=_ENERGY_S)
-        warning = _warning(family, request.held_out)
-        sections.append(section(family, answers, latencies, energy_mj=energy, warning=warning))
+    energy = None if isinstance(meter, NoMeter) else millijoules_of(models, meter, seconds=_ENERGY_S)
+    sections = [
+        section(family, found, latencies, energy_mj=energy, warning=_warning(family, request.held_out))
+        for family, found in zip(families, answers, strict=True)
+    ]
     told = f"No energy is given: {meter.reason}." if isinstance(meter, NoMeter) else f"Energy: {meter.name}."
     return _write(request, sections, energy=told)
 
@@ -109,7 +109,8 @@ def _write(request: Request, sections: list[Section], *, energy: str) -> Written
     lead = (
         f"{count} bundles of {len(sections)} model{'s' if len(sections) > 1 else ''}, side by side: what each costs, "
     )
-    document = Document("Model report", NOTICE, lead + "and what it loses.", (*chapters, about))
+    joint = [overview(alike, f"together-{number}") for number, alike in enumerate(together(sections), 1)]
+    document = Document("Model report", NOTICE, lead + "and what it loses.", (*joint, *chapters, about))
     values = json.dumps(report_values(sections, made, energy), indent=1) + "\n"
     contents = {PAGE: page(document), MARKDOWN: markdown(document), VALUES: values}
     for name, content in contents.items():

@@ -77,7 +77,7 @@ def _losses(section: Section) -> Verdict:
     if not lost:
         return Verdict("A loss that shows", "none", _not_excluded(section))
     why = " ".join(f"{row.name}: {_changes_of(section, row)}." for row in lost)
-    return Verdict("A loss that shows", listed([row.name for row in lost]), why)
+    return Verdict("A loss that shows", listed([row.name for row in lost]), why, tone="bad")
 
 
 def _not_excluded(section: Section) -> str:

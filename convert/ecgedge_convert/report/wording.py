@@ -18,6 +18,7 @@ TITLES = {
     "VEB PPV": "VEB PPV",
 }
 """Name of a figure -> as it is written."""
+_NOTHING = 1e-9
 _MINUS = "\N{MINUS SIGN}"
 _IN_PERCENT = frozenset(TITLES) - {"jk", "ece"}
 
@@ -47,7 +48,12 @@ def difference(measure: str, figure: float) -> str:
     """A difference with its sign: `+0.4` points, or `-.012`."""
     if not isfinite(figure):
         return NONE
-    text = f"{abs(100 * figure):.1f}" if in_percent(measure) else _plain(abs(figure))
+    size_of, places = (abs(100 * figure), 1) if in_percent(measure) else (abs(figure), 3)
+    text = f"{size_of:.{places}f}"
+    while size_of > _NOTHING and float(text) == 0:  # a bound close to 0 lies on one side of it: say on which
+        places += 1
+        text = f"{size_of:.{places}f}"
+    text = text if in_percent(measure) or size_of >= 1 else text.removeprefix("0")
     if float(text) == 0:
         return text
     return f"{_MINUS if figure < 0 else '+'}{text}"
