@@ -1,6 +1,8 @@
 """Put a converted model and all that is known about it into a bundle."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ecgedge import __version__
 from ecgedge.bundle import Bundle
@@ -13,6 +15,7 @@ from ecgedge.runtime import Model, TensorSpec
 
 INPUTS = ("beat", "features")
 """What `ecgedge.beats` gives; a beat model takes one of them or both."""
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 LICENCE = "Apache-2.0 (weights and code)"
 ATTRIBUTION = (
     "Trained on the MIT-BIH Arrhythmia Database 1.0.0 (Moody and Mark 2001, 10.1109/51.932724; Goldberger et al. 2000, "
@@ -30,13 +33,17 @@ class BeatModelFacts:
     training: dict[str, Json]
 
 
-def beat_bundle(model: bytes, facts: BeatModelFacts) -> Bundle:
+def beat_bundle(model: bytes, facts: BeatModelFacts, *, own: Mapping[str, str] = NO_NAMES) -> Bundle:
     """A complete beat bundle, golden vectors included, in memory.
 
     An input that a network does not look at, and that the converter therefore left out, is left out here too.
+
+    Parameters
+    ----------
+    own : what the network calls an input, where that is not our name
     """
     loaded = Model(model)
-    inputs = {name: spec for name in INPUTS if (spec := spec_of(name, loaded.inputs)) is not None}
+    inputs = {name: spec for name in INPUTS if (spec := spec_of(own.get(name, name), loaded.inputs)) is not None}
     manifest = Manifest(
         name=facts.name,
         version=__version__,

@@ -13,7 +13,7 @@ from ecgedge.labels import REPORT
 from ecgedge.manifest import Json, Manifest, Tensor
 from ecgedge.page_pipeline import PagePipeline
 from ecgedge.runtime import Model, TensorSpec
-from ecgedge_convert.export import LICENCE, spec_of
+from ecgedge_convert.export import LICENCE, NO_NAMES, spec_of
 
 ATTRIBUTION = (
     "Trained on the ECG Images dataset of Cardiac Patients, version 2 (Khan and Hussain 2021, Mendeley Data, "
@@ -35,13 +35,17 @@ class PageModelFacts:
     """Name of each output -> its shape without the leading axis."""
 
 
-def page_bundle(model: bytes, facts: PageModelFacts) -> Bundle:
-    """A complete page bundle, golden vectors included, in memory; raises as `bare_bundle` does."""
-    return with_golden(bare_bundle(model, facts))
+def page_bundle(model: bytes, facts: PageModelFacts, *, own: Mapping[str, str] = NO_NAMES) -> Bundle:
+    """A complete page bundle, golden vectors included, in memory; arguments and errors are those of `bare_bundle`."""
+    return with_golden(bare_bundle(model, facts, own=own))
 
 
-def bare_bundle(model: bytes, facts: PageModelFacts) -> Bundle:
+def bare_bundle(model: bytes, facts: PageModelFacts, *, own: Mapping[str, str] = NO_NAMES) -> Bundle:
     """The same without golden vectors, for a fold of a cross-validation: it cannot prove itself elsewhere.
+
+    Parameters
+    ----------
+    own : what the network calls an input, where that is not our name
 
     Raises
     ------
@@ -49,7 +53,7 @@ def bare_bundle(model: bytes, facts: PageModelFacts) -> Bundle:
         The model lacks an input or output, or two outputs have one shape and cannot be told apart.
     """
     loaded = Model(model)
-    inputs = {name: spec_of(name, loaded.inputs) for name in _input_names(facts.pipeline)}
+    inputs = {name: spec_of(own.get(name, name), loaded.inputs) for name in _input_names(facts.pipeline)}
     if missing := sorted(name for name, spec in inputs.items() if spec is None):
         raise InputError(f"{facts.name}: the converted model has no input {missing[0]!r}; every input must be used")
     manifest = Manifest(

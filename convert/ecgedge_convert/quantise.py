@@ -1,18 +1,24 @@
-"""From a Keras 3 model to .tflite bytes, float32 or int8. The one place that calls the TFLite converter."""
+"""From a model to .tflite bytes of any kind. The one place that calls the TFLite converter.
+
+A model is a Keras 3 or tf_keras model, or the folder of a SavedModel. Knows nothing of runs, bundles or variants.
+"""
 
 import importlib
 import io
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
+from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from ecgedge.chatter import without_chatter
 from ecgedge.errors import InputError
 from ecgedge.records import FloatArray
+from ecgedge_convert.refused_ops import refusal
+from ecgedge_convert.variant import Kind
 from ecgedge_train.quiet import CHATTER
 
 if TYPE_CHECKING:
@@ -21,35 +27,60 @@ if TYPE_CHECKING:
 
 Representative = Mapping[str, FloatArray]
 """Model input name -> (n, ...) float32, drawn from the training side only."""
+Convertible: TypeAlias = "keras.Model | Path"
+"""A Keras 3 or tf_keras model, or the folder of a SavedModel."""
+
+FEWEST = 100
+"""Representative inputs below which ranges are guesses."""
+CALIBRATED: tuple[Kind, ...] = ("int8", "int16x8")
+"""Kinds that need representative data."""
 
 
-def to_float32(model: "keras.Model") -> bytes:
-    """The model as it is, as a float32 .tflite: the reference of every parity check."""
-    tf = tensorflow()
-    return _converted(tf.lite.TFLiteConverter.from_keras_model(model))
-
-
-def to_int8(model: "keras.Model", representative: Representative) -> bytes:
-    """Full-integer quantisation: int8 weights, activations, inputs and outputs.
+def convert(
+    model: Convertible,
+    kind: Kind,
+    representative: Representative | None = None,
+    *,
+    keep_float: Sequence[str] = (),
+    batch: int | None = None,
+) -> bytes:
+    """The model as a .tflite; the same model and data give the same bytes.
 
     Parameters
     ----------
-    representative : inputs whose range sets the scales and zero points; at least 100 of them.
+    representative : inputs whose range sets the scales and zero points of int8 and int16x8; at least 100 of them
+    keep_float : layers whose ops stay in float32; int8 only
+    batch : size that the file states for its inputs; None leaves it open
 
     Raises
     ------
     InputError
-        Representative data with NaN, too few, or of another shape than the model's inputs.
+        An op that the kind does not have (the message names layer, op and remedy), a layer to be kept in float that is
+        not in the model, or representative data that is missing, has NaN, is too little, or of another shape.
     """
-    tf = tensorflow()
-    _check_representative(model, representative)
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _one_by_one(representative)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.int8
-    converter.inference_output_type = tf.int8
-    return _converted(converter)
+    if keep_float and kind != "int8":
+        raise InputError(f"--keep-float {keep_float[0]}: {kind} has no int8 layers to keep it from; use it with --int8")
+    if kind in CALIBRATED:
+        if representative is None:
+            raise InputError(f"{kind} needs representative data; name it with --calibrate DATA:N")
+        check_representative(model, representative)
+    converter = _converter(model, batch=batch)
+    _set_kind(converter, kind, representative)
+    if keep_float:
+        from ecgedge_convert.kept_layers import quantise_without
+
+        return quantise_without(converter, keep_float)
+    return converted(converter, kind=kind)
+
+
+def to_float32(model: Convertible) -> bytes:
+    """The model as it is, as a float32 .tflite: the reference of every parity check."""
+    return convert(model, "float32")
+
+
+def to_int8(model: Convertible, representative: Representative) -> bytes:
+    """Full-integer quantisation: int8 weights, activations, inputs and outputs; raises as `convert` does."""
+    return convert(model, "int8", representative)
 
 
 def tensorflow() -> ModuleType:
@@ -58,11 +89,55 @@ def tensorflow() -> ModuleType:
         return importlib.import_module("tensorflow")
 
 
-def _converted(converter: "tf.lite.TFLiteConverter") -> bytes:
-    """Convert; the paths of temporary files that Keras prints, and notes on deprecation, are not for our users."""
-    with without_chatter(*CHATTER), redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return bytes(converter.convert())
+def converted(converter: "tf.lite.TFLiteConverter", *, kind: Kind = "float32") -> bytes:
+    """Convert; the paths of temporary files that Keras prints, and notes on deprecation, are not for our users.
+
+    Raises
+    ------
+    InputError
+        An op that the kind does not have.
+    """
+    spoken = io.StringIO()
+    try:
+        with without_chatter(*CHATTER), redirect_stdout(spoken), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return bytes(converter.convert())
+    except Exception as error:  # the converter raises bare exceptions, among them RuntimeError and ConverterError
+        raise refusal(error, kind=kind) from error
+
+
+def _converter(model: Convertible, *, batch: int | None) -> "tf.lite.TFLiteConverter":
+    tf = tensorflow()
+    if isinstance(model, Path):
+        with without_chatter(*CHATTER):
+            return tf.lite.TFLiteConverter.from_saved_model(str(model))
+    if batch is None:
+        return tf.lite.TFLiteConverter.from_keras_model(model)
+    specs = [tf.TensorSpec((batch, *tensor.shape[1:]), tf.float32, name=tensor.name) for tensor in model.inputs]
+    names = [tensor.name for tensor in model.inputs]
+
+    @tf.function(input_signature=specs)  # type: ignore[untyped-decorator]
+    def answer(*inputs: "tf.Tensor") -> object:
+        return model(dict(zip(names, inputs, strict=True)), training=False)
+
+    return tf.lite.TFLiteConverter.from_concrete_functions([answer.get_concrete_function()], model)
+
+
+def _set_kind(converter: "tf.lite.TFLiteConverter", kind: Kind, representative: Representative | None) -> None:
+    tf = tensorflow()
+    if kind == "float32":
+        return
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if kind == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if kind not in CALIBRATED or representative is None:
+        return
+    ops, number = tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.int8
+    if kind == "int16x8":
+        ops, number = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8, tf.int16
+    converter.representative_dataset = lambda: _one_by_one(representative)
+    converter.target_spec.supported_ops = [ops]
+    converter.inference_input_type = converter.inference_output_type = number
 
 
 def _one_by_one(representative: Representative) -> Iterator[dict[str, FloatArray]]:
@@ -71,15 +146,25 @@ def _one_by_one(representative: Representative) -> Iterator[dict[str, FloatArray
         yield {name: values[k : k + 1] for name, values in representative.items()}
 
 
-def _check_representative(model: "keras.Model", representative: Representative) -> None:
-    wanted = {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
+def check_representative(model: Convertible, representative: Representative) -> None:
+    """Refuse representative data that would set wrong scales.
+
+    Raises
+    ------
+    InputError
+        Of another shape than the model's inputs, fewer than 100, or not finite.
+    """
     found = {name: values.shape[1:] for name, values in representative.items()}
-    if wanted != found:
-        raise InputError(f"representative data of shape {found}; the model takes {wanted}; calibrate with its own data")
-    for name, values in representative.items():
-        if len(values) < 100:
+    if not isinstance(model, Path):
+        wanted = {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
+        if wanted != found:
             raise InputError(
-                f"{len(values)} representative inputs; at least 100 are needed; raise N of --calibrate DATA:N"
+                f"representative data of shape {found}; the model takes {wanted}; calibrate with its own data"
+            )
+    for name, values in representative.items():
+        if len(values) < FEWEST:
+            raise InputError(
+                f"{len(values)} representative inputs; at least {FEWEST} are needed; raise N of --calibrate DATA:N"
             )
         if not np.isfinite(values).all():
             raise InputError(f"representative data: {name} holds NaN or infinite values; verify the data set")

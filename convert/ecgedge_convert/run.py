@@ -5,55 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecgedge.beats import BeatSettings
-from ecgedge.bundle import Bundle, write_bundle
+from ecgedge.bundle import Bundle
 from ecgedge.decide import Decision
-from ecgedge.errors import BundleError, InputError
-from ecgedge.golden import selftest
+from ecgedge.errors import InputError
 from ecgedge.manifest import Json
 from ecgedge.preprocess import BeatPipeline
 from ecgedge_convert.export import BeatModelFacts, beat_bundle
-from ecgedge_convert.quantise import Representative, to_float32, to_int8
+from ecgedge_convert.quantise import to_float32
 from ecgedge_train.quiet import start_keras
 
 if TYPE_CHECKING:
     import keras
-
-
-def convert_run(model: Path, *, kind: str, calibration: tuple[str, int], root: Path | None, out: Path) -> Bundle:
-    """Convert, verify by its own golden vectors, and write.
-
-    Parameters
-    ----------
-    model : folder of a training run, or the model.keras in it
-    kind : `int8` or `float32`
-    calibration : data set and number of representative beats; not used for float32
-
-    Raises
-    ------
-    InputError
-        The run lacks a file, or the representative data does not fit.
-    BundleError
-        The bundle cannot be written, or does not reproduce its own golden vectors.
-    """
-    facts = run_facts(model, name=out.stem)
-    if kind == "float32":
-        converted = to_float32(load_model(model))
-    else:
-        representative = _representative(facts.pipeline.beats, calibration, root=root)
-        converted = to_int8(load_model(model), representative)
-    bundle = write_bundle(beat_bundle(converted, facts), out)
-    if failed := [check.name for check in selftest(bundle) if not check.passed]:
-        raise BundleError(f"{out}: self-test failed in {', '.join(failed)}; report this, with the model")
-    return bundle
-
-
-def _representative(settings: BeatSettings, calibration: tuple[str, int], *, root: Path | None) -> Representative:
-    from ecgedge_train.representative import representative_inputs
-
-    name, count = calibration
-    if name != "mitdb":
-        raise InputError(f"--calibrate {name}: a beat model is calibrated with mitdb; write --calibrate mitdb:{count}")
-    return representative_inputs(settings, root=root, n=count)
 
 
 def float_bundle(model: Path) -> Bundle:

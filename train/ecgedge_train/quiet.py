@@ -13,6 +13,7 @@ CHATTER = (
     b"To enable the following",
     b"fully_quantize",
     b"INFO",
+    b"WARNING:absl:For model inputs containing unsupported operations",
 )
 """How the lines begin that TensorFlow and its converter write to stderr in C++; warnings of ours never begin so."""
 

@@ -21,10 +21,18 @@ def representative_inputs(settings: BeatSettings, *, root: Path | None, n: int, 
     -------
     `beat` (n, 1, n_window, 2) and `features` (n, n_features), float32
     """
+    return drawn_apart(settings, root=root, n=n, n_apart=0, seed=seed)[0]
+
+
+def drawn_apart(
+    settings: BeatSettings, *, root: Path | None, n: int, n_apart: int, seed: int = 0
+) -> tuple[Inputs, Inputs]:
+    """What `representative_inputs` gives, and at most `n_apart` other beats of DS1, drawn alike."""
     inputs, classes, record = _all_beats(settings, root)
-    rng = np.random.default_rng(seed)
-    rows = np.sort(np.concatenate([_spread(np.flatnonzero(classes == k), record, n // 4, rng) for k in range(4)]))
-    return {name: values[rows] for name, values in inputs.items()}
+    rng, each = np.random.default_rng(seed), n // 4
+    drawn = [_spread(np.flatnonzero(classes == k), record, each + n_apart // 4, rng) for k in range(4)]
+    chosen, apart = (np.sort(np.concatenate(rows)) for rows in ([d[:each] for d in drawn], [d[each:] for d in drawn]))
+    return tuple({name: values[rows] for name, values in inputs.items()} for rows in (chosen, apart))  # type: ignore[return-value]
 
 
 def _all_beats(settings: BeatSettings, root: Path | None) -> tuple[Inputs, NDArray[np.int64], NDArray[np.int64]]:

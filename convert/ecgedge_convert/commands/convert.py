@@ -1,19 +1,23 @@
-"""`ecgedge convert`: from a trained model to a bundle."""
+"""`ecgedge convert`: from a trained model to bundles."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from typing_extensions import Unpack
 
 from ecgedge import NOTICE
 from ecgedge.errors import InputError
 from ecgedge.extras import require
+from ecgedge_convert.convert_options import Asked, convert_options, variants_of
 from ecgedge_train.quiet import start_keras
 
 if TYPE_CHECKING:
-    from ecgedge.bundle import Bundle
-
-DEFAULT_REPRESENTATIVE = {"mitdb": 2000, "ecg_images": 300}
+    from ecgedge_convert.conversion import Advance, Converted, Workbench
+    from ecgedge_convert.convert_plan import Plan
+    from ecgedge_convert.variant import Variant
 
 
 @click.command(
@@ -21,71 +25,84 @@ DEFAULT_REPRESENTATIVE = {"mitdb": 2000, "ecg_images": 300}
 Examples:
   ecgedge convert runs/beat --int8 --calibrate mitdb -o beat.tflite
   ecgedge convert runs/beat/model.keras --int8 --calibrate mitdb:4000 -o beat.tflite --parity ds1
-  ecgedge convert runs/page --int8 -o page.tflite
-  ecgedge convert runs/beat --float32 -o beat-float.tflite
+  ecgedge convert runs/page --all -o variants/                         five kinds and a table
+  ecgedge convert runs/beat --channels 0.5 --int8 -o small.tflite      half of the channels: faster
+  ecgedge convert runs/beat --recipe convert/recipes/variants.toml -o variants/
+  ecgedge convert mine.h5 --like beat --int8 -o mine.tflite            a model without a run
+  ecgedge convert runs/page --int8 --errors --keep-float maps -o page.tflite
 
 {NOTICE}"""
 )
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--int8", "kind", flag_value="int8", default="int8", help="Full-integer quantisation (the default).")
-@click.option("--float32", "kind", flag_value="float32", help="No quantisation: the reference to compare with.")
-@click.option(
-    "--calibrate",
-    metavar="DATA[:N]",
-    help="Representative data, from the training side only; default: what the model was trained on.",
-)
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The bundle to write (.tflite).")
-@click.option("--root", type=click.Path(path_type=Path), help="Folder of the data set; default: ECGEDGE_DATA.")
-@click.option(
-    "--parity", type=click.Choice(["ds1", "ds2"]), help="Compare with float, beat by beat, on these patients."
-)
-def convert(model: Path, *, kind: str, calibrate: str | None, out: Path, root: Path | None, parity: str | None) -> None:
-    """Convert MODEL, the folder of a training run or the model.keras in it, to a bundle for devices."""
+@convert_options
+def convert(model: Path, **asked: Unpack[Asked]) -> None:
+    """Convert MODEL to bundles for devices: the folder of a run, a .keras, .h5 or float .tflite file, a SavedModel."""
+    variants = variants_of(asked)
     require("tensorflow")
     start_keras()
-    from ecgedge_convert.page_run import is_page_run
+    from ecgedge_convert.calibration import calibration_of
+    from ecgedge_convert.conversion import Workbench
+    from ecgedge_convert.convert_plan import make_plan, plan_json
+    from ecgedge_convert.source import read_source
+    from ecgedge_train.pages.files import write_json
 
-    change = _convert_page if is_page_run(model) else _convert_beat
-    converted = change(model, kind=kind, calibrate=calibrate, root=root, out=out)
-    click.echo(
-        f"{out}: {converted.manifest.name} {converted.manifest.version}, {kind}, "
-        f"model part {converted.manifest.model_bytes} bytes, self-test passed"
-    )
-    if parity is not None:
-        _print_parity(model, out, split=parity, root=root)
+    source = read_source(model, like=asked["like"])
+    if asked["parity"] is not None and source.task != "beat":
+        raise InputError(f"--parity {asked['parity']}: patients of mitdb; pages are compared in the table as they are")
+    plan = make_plan(variants, asked["out"], name=source.name)
+    bench = Workbench(source, calibration_of(source, asked["calibrate"], root=asked["root"]), asked["root"])
+    rows = _carried_out(plan, bench)
+    _print(rows, bench)
+    if asked["json_path"] is not None:
+        write_json(asked["json_path"], plan_json(rows, bench.calibration))
+    if asked["parity"] is not None:
+        _print_parity(bench, rows, split=asked["parity"])
     click.echo(NOTICE)
 
 
-def _convert_beat(model: Path, *, kind: str, calibrate: str | None, root: Path | None, out: Path) -> "Bundle":
-    from ecgedge_convert.run import convert_run
+def _carried_out(plan: "Plan", bench: "Workbench") -> list["Converted"]:
+    from ecgedge_convert.convert_plan import carry_out
 
-    return convert_run(model, kind=kind, calibration=_calibration(calibrate or "mitdb"), root=root, out=out)
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("converting", total=len(plan.variants))
 
+        def begin(variant: "Variant") -> "Advance":
+            progress.update(task, description=variant.name)
+            return lambda what, _share: progress.update(task, description=f"{variant.name}: {what}")
 
-def _convert_page(model: Path, *, kind: str, calibrate: str | None, root: Path | None, out: Path) -> "Bundle":
-    from ecgedge_convert.page_run import convert_page_run
-
-    calibration = _calibration(calibrate) if calibrate else None
-    return convert_page_run(model, kind=kind, calibration=calibration, root=root, out=out)
-
-
-def _calibration(text: str) -> tuple[str, int]:
-    name, _, count = text.partition(":")
-    if count and not count.isdecimal():
-        raise InputError(f"--calibrate {text}: {count!r} is no number of inputs; write for example {name}:2000")
-    return name, int(count or DEFAULT_REPRESENTATIVE.get(name, 2000))
+        return carry_out(plan, bench, begin=begin, done=lambda _one: progress.advance(task))
 
 
-def _print_parity(model: Path, out: Path, *, split: str, root: Path | None) -> None:
-    from ecgedge.bundle import read_bundle
+def _print(rows: list["Converted"], bench: "Workbench") -> None:
+    from ecgedge_convert.convert_table import convert_table, remarks
+
+    drawn = bench.calibration
+    on = f"agreement with float32 on {drawn.n_apart} other inputs" if drawn.n_apart else "no other inputs to compare on"
+    title = f"{bench.source.name}: calibrated on {drawn.count} of {drawn.data} (training side), {on}"
+    Console().print(convert_table(rows, title=title))
+    for words in remarks(rows):
+        click.echo(words)
+    for row in rows:
+        if row.bundle is not None and row.path is not None:
+            click.echo(f"{row.path}: {row.bundle.manifest.name} {row.bundle.manifest.version}, self-test passed")
+
+
+def _print_parity(bench: "Workbench", rows: list["Converted"], *, split: str) -> None:
+    from ecgedge_convert.conversion import convert_variant
     from ecgedge_convert.parity import compare
-    from ecgedge_convert.run import float_bundle
+    from ecgedge_convert.variant import Variant
     from ecgedge_train.datasets import DATASETS
     from ecgedge_train.split import SPLITS
 
-    recordings = DATASETS["mitdb"](SPLITS[split], root=root)
-    found = compare(float_bundle(model), read_bundle(out), recordings)
-    click.echo(
-        f"parity on {split}: {found.agreeing} of {found.beats} beats agree ({100 * found.agreement:.2f} %); "
-        f"jk float {found.jk_float:.4f}, int8 {found.jk_int8:.4f}"
-    )
+    recordings = list(DATASETS["mitdb"](SPLITS[split], root=bench.root))
+    reference = convert_variant(bench, Variant("float32", "float32"), name="float32").bundle
+    for row in rows:
+        if row.bundle is None or reference is None:
+            continue
+        found = compare(reference, row.bundle, recordings)
+        click.echo(
+            f"parity on {split}, {row.variant.name}: {found.agreeing} of {found.beats} beats agree "
+            f"({100 * found.agreement:.2f} %); jk float {found.jk_float:.4f}, {row.variant.kind} {found.jk_int8:.4f}"
+        )

@@ -1,0 +1,197 @@
+"""What one call of `ecgedge convert` makes: which variants, under which names, in which files; and the making.
+
+A folder is never left in a state that lies: each bundle is written whole or not at all, and the summary of the folder
+is taken away first and written last.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ecgedge.bundle import Bundle, write_bundle
+from ecgedge.errors import BundleError, EcgedgeError, InputError
+from ecgedge.manifest import Json
+from ecgedge.records import FloatArray
+from ecgedge_convert.calibration import Calibration
+from ecgedge_convert.comparison import answers_of, compared
+from ecgedge_convert.conversion import Advance, Converted, Workbench, convert_variant, converted_json
+from ecgedge_convert.variant import KINDS, Kind, Variant
+from ecgedge_train.pages.files import write_json
+
+SUMMARY = "conversions.json"
+Begin = Callable[[Variant], Advance]
+"""Called as a variant begins; gives what is called while it is trained on."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Variants and where their bundles go."""
+
+    variants: tuple[Variant, ...]
+    out: Path
+    name: str
+    """Begins the names of bundles in a folder."""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether `out` is a folder of bundles."""
+        return self.out.suffix != ".tflite"
+
+    def bundle_name(self, variant: Variant) -> str:
+        """Name of the bundle in its manifest."""
+        return f"{self.name}-{variant.name}" if self.is_folder else self.out.stem
+
+    def path(self, variant: Variant) -> Path:
+        """File of the bundle."""
+        return self.out / f"{self.bundle_name(variant)}.tflite" if self.is_folder else self.out
+
+
+def asked_variants(kinds: Sequence[Kind], wanted: Variant) -> tuple[Variant, ...]:
+    """A variant for each kind, changed as wanted; int8 where no kind was named."""
+    return tuple(
+        replace(wanted, kind=kind, name=variant_name(replace(wanted, kind=kind))) for kind in kinds or ("int8",)
+    )
+
+
+def variant_name(variant: Variant) -> str:
+    """What was changed, and the kind, such as `channels-int8`."""
+    words = (
+        ("channels", variant.channels < 1),
+        ("pruned", variant.prune > 0),
+        ("clustered", variant.cluster > 0),
+        ("distilled", bool(variant.teachers)),
+        ("qat", variant.qat),
+        ("kept", bool(variant.keep_float)),
+        (variant.target, variant.target != "pi"),
+    )
+    return "-".join([*(word for word, holds in words if holds), variant.kind])
+
+
+def make_plan(variants: Sequence[Variant], out: Path, *, name: str) -> Plan:
+    """Check that the variants can be told apart and written.
+
+    Raises
+    ------
+    InputError
+        Several variants and one file, two of one name, or a place that cannot be written.
+    """
+    plan = Plan(tuple(variants), out, name)
+    if not plan.is_folder and len(variants) > 1:
+        names = ", ".join(variant.name for variant in variants)
+        raise InputError(f"-o {out}: {len(variants)} variants ({names}) do not fit one file; name a folder")
+    names = [variant.name for variant in variants]
+    if twice := sorted({one for one in names if names.count(one) > 1}):
+        raise InputError(f"two variants are called {twice[0]}; their bundles would overwrite each other")
+    _require_writable(plan)
+    return plan
+
+
+def _require_writable(plan: Plan) -> None:
+    """Before the work of minutes or hours, not after it."""
+    folder = plan.out if plan.is_folder else plan.out.parent
+    try:
+        if plan.is_folder and plan.out.exists() and not plan.out.is_dir():
+            raise InputError(f"-o {plan.out}: a file; name a folder, or a file that ends in .tflite")
+        if not plan.is_folder and plan.out.is_dir():
+            raise InputError(f"-o {plan.out}: a folder; name a file that ends in .tflite, or another folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        trial = folder / f".{os.getpid()}.part"
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise BundleError(f"{plan.out}: cannot be written ({error.strerror}); choose another place with -o") from None
+
+
+def carry_out(
+    plan: Plan,
+    bench: Workbench,
+    *,
+    begin: Begin = lambda _variant: lambda _what, _share: None,
+    done: Callable[[Converted], None] = lambda _one: None,
+) -> list[Converted]:
+    """Make every variant and write it; one that is refused is a row that says why.
+
+    Raises
+    ------
+    BundleError
+        A file cannot be written; those written before it are whole.
+    EcgedgeError
+        The only variant, or every one, was refused.
+    """
+    reference = _Reference(bench)
+    if plan.is_folder:
+        _forget(plan)
+    rows: list[Converted] = []
+    for variant in plan.variants:
+        rows.append(_made(plan, bench, variant, reference, begin(variant)))
+        done(rows[-1])
+    if all(row.bundle is None for row in rows):
+        raise InputError(rows[0].refused)
+    if plan.is_folder:
+        _summarise(plan, rows, bench.calibration)
+    return rows
+
+
+class _Reference:
+    """What the unchanged float32 model says of the inputs that answers are compared on; asked once."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._said: FloatArray | None = None
+
+    def said(self) -> FloatArray:
+        if self._said is None:
+            bundle = convert_variant(self._bench, Variant("float32", "float32"), name="float32").bundle
+            assert bundle is not None
+            self.know(bundle)
+        assert self._said is not None
+        return self._said
+
+    def know(self, bundle: Bundle) -> None:
+        self._said = answers_of(bundle, self._bench.calibration.apart)
+
+
+def _made(plan: Plan, bench: Workbench, variant: Variant, reference: _Reference, advance: Advance) -> Converted:
+    try:
+        one = convert_variant(bench, variant, name=plan.bundle_name(variant), advance=advance)
+    except EcgedgeError as error:
+        return Converted(variant, None, refused=" ".join(str(error).split()))
+    assert one.bundle is not None
+    one = replace(one, path=plan.path(variant))
+    if bench.calibration.n_apart:
+        if variant.kind == "float32" and not variant.changes_weights:
+            reference.know(one.bundle)
+        one = replace(one, comparison=compared(reference.said(), answers_of(one.bundle, bench.calibration.apart)))
+    return replace(one, bundle=write_bundle(one.bundle, plan.path(variant)))
+
+
+def _forget(plan: Plan) -> None:
+    """Remove what this call makes anew, and the summary: what is refused now must not stand there from before."""
+    for path in (plan.out / SUMMARY, *(plan.path(variant) for variant in plan.variants)):
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _summarise(plan: Plan, rows: Sequence[Converted], calibration: Calibration) -> None:
+    try:
+        write_json(plan.out / SUMMARY, plan_json(rows, calibration))
+    except OSError as error:
+        raise BundleError(
+            f"{plan.out / SUMMARY}: cannot be written ({error.strerror}); make room, convert again"
+        ) from None
+
+
+def plan_json(rows: Sequence[Converted], calibration: Calibration) -> dict[str, Json]:
+    """The whole table as plain values."""
+    return {
+        "calibration": calibration.facts(),
+        "compared on": calibration.n_apart,
+        "variants": [converted_json(row) for row in rows],
+    }
+
+
+def all_kinds() -> tuple[Kind, ...]:
+    """Every kind, the reference first."""
+    return KINDS

@@ -1,0 +1,59 @@
+"""The table that `ecgedge convert` ends with, and dry words on what a variant does not bring."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from ecgedge_convert.conversion import Converted
+from ecgedge_convert.variant import Variant
+
+_COLUMNS = ("bytes", "gzip", "params", "MACs", "agree %", "max dp", "s")
+
+
+def convert_table(rows: Sequence[Converted], *, title: str) -> Table:
+    """One row a variant; one that was refused says why."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("variant")
+    table.add_column("kind", no_wrap=True)
+    for column in _COLUMNS:
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(row.variant.name, row.variant.kind, *_cells(row))
+    return table
+
+
+def _cells(row: Converted) -> Iterator[str]:
+    if row.bundle is None or row.facts is None:
+        yield "none"
+        return
+    facts, comparison = row.facts, row.comparison
+    for number in (facts.model_bytes, facts.gzip_bytes, facts.parameters):
+        yield f"{number:,}"
+    yield f"{facts.macs / 1e6:,.2f} M"
+    yield "-" if comparison is None else f"{100 * comparison.agreement:.2f}"
+    yield "-" if comparison is None else f"{comparison.largest_difference:.3f}"
+    yield f"{row.seconds:.1f}"
+
+
+def remarks(rows: Sequence[Converted]) -> list[str]:
+    """What was refused and why, and what must not be expected of the rest."""
+    refused = [f"{row.variant.name}: none, {row.refused}" for row in rows if row.bundle is None]
+    made = [row.variant for row in rows if row.bundle is not None]
+    said = list(dict.fromkeys(words for variant in made for words in _words(variant)))
+    return refused + said
+
+
+def _words(variant: Variant) -> Iterator[str]:
+    if variant.prune:
+        yield "pruned: zeros make the download (gzip) smaller; they are still multiplied, so the time stays as it was."
+    if variant.cluster:
+        yield "clustered: few different weights make the download (gzip) smaller; the time stays as it was."
+    if variant.kind == "float16":
+        yield "float16: a smaller file; weights are unpacked to float32, so the time stays as it was."
+    if variant.kind == "dynamic":
+        yield "dynamic: a smaller file without calibration; activations stay float, so int8 is faster."
+    if variant.kind == "int16x8":
+        yield "int16x8: closer to float than int8; few processors have fast kernels for it, so int8 is faster."
+    if variant.keep_float:
+        yield "kept: each layer left in float costs a conversion before and after it."
