@@ -36,7 +36,7 @@ class _Pair:
         return self.rounded.inputs[_BIAS]
 
 
-def with_corrected_biases(float_model: bytes, quantised: bytes, inputs: Mapping[str, FloatArray]) -> tuple[bytes, int]:
+def with_corrected_biases(float_model: bytes, quantised: bytes, inputs: Mapping[str, FloatArray]) -> bytes:
     """Correct the biases of convolutions and dense layers.
 
     Parameters
@@ -46,18 +46,18 @@ def with_corrected_biases(float_model: bytes, quantised: bytes, inputs: Mapping[
 
     Returns
     -------
-    The model with other biases and nothing else changed, and how many layers were corrected.
+    The model with other biases and nothing else changed.
     """
     pairs = list(_pairs(float_model, quantised))
     if not pairs:
-        return quantised, 0
+        return quantised
     patches = _mean_patches(float_model, pairs, inputs)
     content = bytearray(quantised)
     for pair, patch in zip(pairs, patches, strict=True):
         shift = _given(pair.rounded, patch) - _given(pair.plain, patch)
         steps = np.rint(shift / np.asarray(pair.bias.scales))
         _subtract(content, pair.bias, steps)
-    return bytes(content), len(pairs)
+    return bytes(content)
 
 
 def _pairs(float_model: bytes, quantised: bytes) -> Iterator[_Pair]:

@@ -98,6 +98,7 @@ def conversion_facts(variant: Variant, calibration: Calibration, changes: dict[s
     found: dict[str, Json] = {"variant": cast(Json, listed), "libraries": _versions()}
     if variant.kind in CALIBRATED:
         found["calibration"] = calibration.facts()
+        found["bias correction"] = not variant.qat
     if changes:
         found["changes"] = changes
     return found
@@ -133,7 +134,9 @@ def _quantised(bench: Workbench, variant: Variant, model: "keras.Model | None") 
     what: Convertible | None = model if model is not None else source.network.saved_model
     assert what is not None
     batch = None if variant.target == "pi" else 1
-    converted = convert(what, variant.kind, representative, keep_float=variant.keep_float, batch=batch)
+    converted = convert(
+        what, variant.kind, representative, keep_float=variant.keep_float, batch=batch, correct=not variant.qat
+    )
     if variant.kind == "int8":
         require_int8(converted, keep_float=variant.keep_float)
     return converted

@@ -17,7 +17,9 @@ import numpy as np
 from ecgedge.chatter import without_chatter
 from ecgedge.errors import InputError
 from ecgedge.records import FloatArray
+from ecgedge_convert.bias_correction import with_corrected_biases
 from ecgedge_convert.refused_ops import refusal
+from ecgedge_convert.tflite_file import read_graph
 from ecgedge_convert.variant import Kind
 from ecgedge_train.quiet import CHATTER
 
@@ -43,6 +45,7 @@ def convert(
     *,
     keep_float: Sequence[str] = (),
     batch: int | None = None,
+    correct: bool = True,
 ) -> bytes:
     """The model as a .tflite; the same model and data give the same bytes.
 
@@ -51,6 +54,8 @@ def convert(
     representative : inputs whose range sets the scales and zero points of int8 and int16x8; at least 100 of them
     keep_float : layers whose ops stay in float32; int8 only
     batch : size that the file states for its inputs; None leaves it open
+    correct : take the mean shift of rounded weights out of the biases, see `bias_correction`; not for a network that
+        was trained with the rounding in view
 
     Raises
     ------
@@ -66,11 +71,23 @@ def convert(
         check_representative(model, representative)
     converter = _converter(model, batch=batch)
     _set_kind(converter, kind, representative)
+    if representative is None or kind not in CALIBRATED:
+        return converted(converter, kind=kind)
+    plain = converted(_converter(model, batch=batch))
     if keep_float:
         from ecgedge_convert.kept_layers import quantise_without
 
-        return quantise_without(converter, keep_float)
-    return converted(converter, kind=kind)
+        quantised = quantise_without(converter, keep_float)
+    else:
+        quantised = converted(converter, kind=kind, float_model=plain)
+    return with_corrected_biases(plain, quantised, by_tensor(plain, representative)) if correct else quantised
+
+
+def by_tensor(model: bytes, inputs: Representative) -> dict[str, FloatArray]:
+    """Inputs by the names that the converter gave their tensors; those that it left out are left out."""
+    tensors = {tensor.name for tensor in read_graph(model).inputs}
+    names = {name: {name, f"serving_default_{name}:0", f"{name}:0"} & tensors for name in inputs}
+    return {found.pop(): inputs[name] for name, found in names.items() if found}
 
 
 def to_float32(model: Convertible) -> bytes:
@@ -89,8 +106,14 @@ def tensorflow() -> ModuleType:
         return importlib.import_module("tensorflow")
 
 
-def converted(converter: "tf.lite.TFLiteConverter", *, kind: Kind = "float32") -> bytes:
+def converted(
+    converter: "tf.lite.TFLiteConverter", *, kind: Kind = "float32", float_model: bytes | None = None
+) -> bytes:
     """Convert; the paths of temporary files that Keras prints, and notes on deprecation, are not for our users.
+
+    Parameters
+    ----------
+    float_model : the same network as float32, to name the layer of an op that is refused
 
     Raises
     ------
@@ -103,7 +126,7 @@ def converted(converter: "tf.lite.TFLiteConverter", *, kind: Kind = "float32") -
             warnings.simplefilter("ignore")
             return bytes(converter.convert())
     except Exception as error:  # the converter raises bare exceptions, among them RuntimeError and ConverterError
-        raise refusal(error, kind=kind) from error
+        raise refusal(error, kind=kind, float_model=float_model) from error
 
 
 def _converter(model: Convertible, *, batch: int | None) -> "tf.lite.TFLiteConverter":
@@ -117,7 +140,7 @@ def _converter(model: Convertible, *, batch: int | None) -> "tf.lite.TFLiteConve
     names = [tensor.name for tensor in model.inputs]
 
     @tf.function(input_signature=specs)  # type: ignore[untyped-decorator]
-    def answer(*inputs: "tf.Tensor") -> object:
+    def answer(*inputs: object) -> object:
         return model(dict(zip(names, inputs, strict=True)), training=False)
 
     return tf.lite.TFLiteConverter.from_concrete_functions([answer.get_concrete_function()], model)
