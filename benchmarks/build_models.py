@@ -4,9 +4,9 @@
 
 The benchmarks start this as a process of its own, so that TensorFlow is not in the process that is measured, and keep
 the folder (benchmarks/results/models, named after the code and the versions that made it). Batch norms have seen random
-inputs, so that signals neither die out nor grow through the layers. `-half` has half the channels in every layer, as
-`ecgedge convert --channels 0.5` leaves them. ONNX comes from the float32 .tflite through tf2onnx, which is optional;
-where it is missing or cannot, a .txt says why.
+inputs, so that signals neither die out nor grow through the layers. `-half` is the same with half of its channels taken
+out of every block, by the code behind `ecgedge convert --channels`. ONNX comes from the float32 .tflite through
+tf2onnx, which is optional; where it is missing or cannot, a .txt says why.
 """
 
 import hashlib
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     import keras
 
 ROOT = Path(__file__).parents[1]
-_SOURCES = ("benchmarks/build_models.py", "train/ecgedge_train/models", "convert/ecgedge_convert/quantise.py")
+_SOURCES = (
+    "benchmarks/build_models.py",
+    "train/ecgedge_train/models",
+    *(f"convert/ecgedge_convert/{name}.py" for name in ("quantise", "channels", "channel_map", "widths", "graph")),
+)
 _CALIBRATION, _NORM_BATCH = 100, 4
 _IMAGE = {"page": (160, 288, 1)}
 """Input of the recipes page-image-custom and page-image-mobilenet."""
@@ -31,14 +35,14 @@ _LEADS = {"leads": (12, 240, 2), "strip": (1, 960, 2)}
 """Input of the recipe page."""
 _FAMILIES: Mapping[str, tuple[str, Mapping[str, tuple[int, ...]], Mapping[str, float]]] = {
     "custom-cnn": ("custom_cnn", _IMAGE, {}),
-    "custom-cnn-half": ("custom_cnn", _IMAGE, {"width": 0.5}),
     "mobilenet": ("mobilenet", _IMAGE, {"width": 0.35}),
     "page": ("lead_cnn", _LEADS, {}),
-    "page-half": ("lead_cnn", _LEADS, {"width": 0.5}),
 }
 _BEAT = (("beat_mlp", "beat_mlp", "beat_mlp", "beat_cnn"), 49, 96)
 """Members of the recipe beat, features, window."""
-NAMES = (*_FAMILIES, "beat")
+WHOLE = (*_FAMILIES, "beat")
+_HALF = "-half"
+NAMES = tuple(f"{name}{half}" for name in WHOLE for half in ("", _HALF))
 
 
 def built_models(cache: Path) -> Path:
@@ -83,6 +87,10 @@ def _version(package: str) -> str:
 
 
 def _model(name: str) -> "keras.Model":
+    if name.endswith(_HALF):
+        from ecgedge_convert.channels import without_channels
+
+        return without_channels(_model(name.removesuffix(_HALF)), 0.5, kind="norms", plan="uniform")[0]
     import keras
 
     from ecgedge_train.models import build_model
@@ -107,7 +115,8 @@ def _build(name: str, folder: Path) -> None:
         model({key: values[start : start + _NORM_BATCH] for key, values in calibration.items()}, training=True)
     (folder / f"{name}.float32.tflite").write_bytes(to_float32(model))
     (folder / f"{name}.int8.tflite").write_bytes(to_int8(model, calibration))
-    _as_onnx(folder / f"{name}.float32.tflite", folder / f"{name}.onnx")
+    if name in WHOLE:
+        _as_onnx(folder / f"{name}.float32.tflite", folder / f"{name}.onnx")
 
 
 def _as_onnx(tflite: Path, onnx: Path) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+_MODELS = ("custom-cnn", "mobilenet", "page", "beat")
+
 
 def _peer(name: str) -> str:
     return "test_old_float32" if name == "tflite-runtime" else "test_peer"
@@ -31,20 +33,20 @@ RATIOS = (
     ("i2s-ecg on our flat page against our curves", "test_i2s_ecg", "test_read_traces"),
     *(
         (f"int8 against float32, {name}", f"test_kernel[{name}-int8]", f"test_kernel[{name}-float32]")
-        for name in ("custom-cnn", "mobilenet", "page", "beat")
+        for name in _MODELS
     ),
     *(
         (f"half the channels against all, {name} int8", f"test_kernel[{name}-half-int8]", f"test_kernel[{name}-int8]")
-        for name in ("custom-cnn", "page")
+        for name in _MODELS
     ),
     *(
         (f"{peer} against LiteRT, {name} float32", f"{_peer(peer)}[{name}-{peer}]", f"test_peer[{name}-litert]")
-        for name in ("custom-cnn", "mobilenet", "page", "beat")
+        for name in _MODELS
         for peer in ("tflite-runtime", "onnxruntime", "opencv")
     ),
     *(
         (f"tflite-runtime against LiteRT, {name} int8", f"test_old_int8[{name}]", f"test_kernel[{name}-int8]")
-        for name in ("custom-cnn", "mobilenet", "page", "beat")
+        for name in _MODELS
     ),
 )
 

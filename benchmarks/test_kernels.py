@@ -6,13 +6,12 @@ Weights are random; time does not depend on them. Every peer is first seen to gi
 from pathlib import Path
 
 import pytest
-from build_models import NAMES
+from build_models import NAMES, WHOLE
 from elsewhere import other_clock, replay
 from interpreters import INTERPRETERS, OLD_PYTHON, TOLERANCE, AskedElsewhere, inputs_of, litert, require_same
 from interpreters import tflite_runtime as ask_tflite_runtime
 from pytest_benchmark.fixture import BenchmarkFixture
 
-PEERS = ("custom-cnn", "mobilenet", "page", "beat")
 INT8_STEPS = 4
 """Integer steps by which outputs of an int8 model may differ between versions of the kernels."""
 _ELSEWHERE_S = 0.5
@@ -35,7 +34,7 @@ def test_kernel(benchmark: BenchmarkFixture, models: Path, name: str, kind: str)
 
 @pytest.mark.benchmark(group="other interpreters, float32")
 @pytest.mark.parametrize("peer", INTERPRETERS)
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", WHOLE)
 def test_peer(benchmark: BenchmarkFixture, models: Path, name: str, peer: str) -> None:
     """The same float32 model, the same inputs."""
     pytest.importorskip(
@@ -55,7 +54,7 @@ def test_peer(benchmark: BenchmarkFixture, models: Path, name: str, peer: str) -
 
 @pytest.mark.benchmark(group="other interpreters, float32", timer=other_clock)
 @pytest.mark.parametrize("peer", ["tflite-runtime"])
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", WHOLE)
 def test_old_float32(benchmark: BenchmarkFixture, models: Path, name: str, peer: str) -> None:
     """tflite-runtime 2.14, which times itself in its own environment."""
     assert peer == "tflite-runtime"
@@ -63,7 +62,7 @@ def test_old_float32(benchmark: BenchmarkFixture, models: Path, name: str, peer:
 
 
 @pytest.mark.benchmark(group="int8 and float32", timer=other_clock)
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", WHOLE)
 def test_old_int8(benchmark: BenchmarkFixture, models: Path, name: str) -> None:
     """The same with int8."""
     _replay(benchmark, ask_old(models / f"{name}.int8.tflite", tolerance=INT8_STEPS))
