@@ -78,7 +78,7 @@ def report(
         held_out=HeldOut(split=split, peaks=cast("Peaks", peaks), root=root),
         speed=SpeedSettings(threads=_numbers(threads), seconds=seconds),
         again=again,
-        arguments=_arguments(),
+        arguments=_arguments(folder, out=out, root=root, split=split, peaks=peaks, threads=threads, seconds=seconds),
     )
     with _bar() as advance:
         written = make_report(request, advance=advance)
@@ -95,11 +95,15 @@ def report(
     click.echo(NOTICE)
 
 
-def _arguments() -> tuple[str, ...]:
-    """What was typed after `ecgedge report`, where it is known."""
-    import sys
-
-    return tuple(sys.argv[2:]) if sys.argv[1:2] == ["report"] else ()
+def _arguments(folder: Path, **options: object) -> tuple[str, ...]:
+    """What makes this report again: the folder and every option that is not at its default."""
+    command = click.get_current_context().command
+    usual = {parameter.name: parameter.default for parameter in command.params}
+    found = [str(folder)]
+    for name, value in options.items():
+        if value is not None and value != usual[name]:
+            found += [f"--{name}", str(value)]
+    return tuple(found)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

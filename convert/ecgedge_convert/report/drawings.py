@@ -15,6 +15,7 @@ from ecgedge_convert.report.scatter import Axes, Point, scatter
 from ecgedge_convert.report.section import Row, Section
 from ecgedge_convert.report.wording import (
     TITLES,
+    capital,
     difference,
     duration,
     in_percent,
@@ -76,7 +77,7 @@ def front_pictures(section: Section) -> tuple[Block, ...]:
             [point(row, measure, row.entry.facts.model_bytes) for row in section.rows],
             by_size,
             measure_axes(measure, "size of the model", size),
-            title=f"{_capital(TITLES[measure])} against size",
+            title=f"{capital(TITLES[measure])} against size",
             caption=f"On the front, from small to large: {listed(by_size)}. {spread}{grey}",
             others=[_other_point(one, measure) for one in others],
         ),
@@ -87,7 +88,7 @@ def front_pictures(section: Section) -> tuple[Block, ...]:
             ],
             by_time,
             measure_axes(measure, f"time of one inference, {threads_words(threads)}", duration),
-            title=f"{_capital(TITLES[measure])} against time",
+            title=f"{capital(TITLES[measure])} against time",
             caption=f"On the front, from fast to slow: {listed(by_time)}. A point is the median, the line to its right "
             f"ends at the 99th percentile. {spread} None of the published systems states a time on such a machine.",
         ),
@@ -209,7 +210,3 @@ def _items(section: Section) -> str:
 
 def _spaced(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]

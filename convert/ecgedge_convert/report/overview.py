@@ -9,7 +9,8 @@ from ecgedge_convert.report.drawings import measure_axes, point
 from ecgedge_convert.report.pareto import front
 from ecgedge_convert.report.scatter import Point, scatter
 from ecgedge_convert.report.section import Row, Section, is_plain_int8
-from ecgedge_convert.report.wording import TITLES, duration, interval, listed, size, threads_words, value
+from ecgedge_convert.report.shelf import common_start
+from ecgedge_convert.report.wording import TITLES, capital, duration, interval, listed, size, threads_words, value
 
 Named = tuple[str, Row]
 
@@ -33,7 +34,8 @@ def _same_data(one: Section, other: Section) -> bool:
 
 def overview(sections: Sequence[Section], anchor: str) -> Chapter:
     """All variants of several models in one picture, and the table of those that nothing beats."""
-    rows = [(f"{one.family.name}: {row.name}", row) for one in sections for row in one.rows]
+    start = len(common_start([one.family.name for one in sections]))
+    rows = [(f"{one.family.name[start:]} {row.name}".strip(), row) for one in sections for row in one.rows]
     measure, threads = sections[0].shown[0], rows[0][1].threads()[0]
     worth = {name: row.sample.whole[measure] for name, row in rows}
     by_size = front({name: row.entry.facts.model_bytes for name, row in rows}, worth)
@@ -45,14 +47,14 @@ def overview(sections: Sequence[Section], anchor: str) -> Chapter:
             [_point(one, measure, one[1].entry.facts.model_bytes, named) for one in rows],
             by_size,
             measure_axes(measure, "size of the model", size),
-            title=f"{TITLES[measure]} of all models against size",
+            title=f"{capital(TITLES[measure])} of all models against size",
             caption=f"On the front, from small to large: {listed(by_size)}. {spread}",
         ),
         scatter(
             [_point(one, measure, one[1].latency[threads].p50_ms, named) for one in rows],
             by_time,
             measure_axes(measure, f"time of one inference, {threads_words(threads)}", duration),
-            title=f"{TITLES[measure]} of all models against time",
+            title=f"{capital(TITLES[measure])} of all models against time",
             caption=f"On the front, from fast to slow: {listed(by_time)}. {spread}",
         ),
     )
@@ -84,7 +86,7 @@ def _table(rows: Sequence[Named], measure: str, threads: int, by_size: Sequence[
         )
 
     return Table(
-        caption="Models that no other beats in both",
+        caption="On at least one of the fronts",
         head=("model", TITLES[measure], "size", f"time, {threads_words(threads)}", "on the front of"),
         rows=tuple(cells(*one) for one in sorted(rows, key=lambda one: one[1].entry.facts.model_bytes)),
         note="Points that lie within each other's intervals cannot be told apart: a front is drawn through what was "

@@ -25,10 +25,10 @@ _LIMITS = (
     "Figures hold for data like that they were measured on: pages of one data set and one kind of machine, or two-lead "
     "Holter recordings of the 1970s. They say nothing of other machines, of children, or of paced rhythm.",
     "A variant chosen because its figure is the best here looks better than it is: choose on one fold, quote another.",
-    "`No loss shows` is not `no loss`: with few pages or patients a real loss stays hidden. The intervals say how "
-    "large it may be.",
+    "That no loss shows does not prove that there is none: with few pages or patients a real loss stays hidden. "
+    "The intervals say how large it may be.",
     "Times are of the inference alone, on this machine; reading a page or finding beats comes on top. A Raspberry Pi "
-    "has other ratios: run `ecgedge bench` there.",
+    "has other ratios: run ecgedge bench there.",
 )
 
 

@@ -67,8 +67,10 @@ def scatter(
 
     Parameters
     ----------
+    points : those whose y is NaN are not drawn
     front : names of its members, the cheapest first
     """
+    points = [one for one in points if isfinite(one.y)]
     told = "; ".join(f"{one.name}: {axes.x_words(one.x)}, {axes.y_words(one.y)}" for one in points)
     description = f"{told}. On the front: {', '.join(front)}."
     wide, narrow = (
@@ -200,7 +202,8 @@ def _names(frame: _Frame, points: Sequence[Point], members: Sequence[Point], oth
     named = [one for one in (*points, *others) if one.named]
     spots = [frame.at(one.x, one.y) for one in named]
     lines = _lines(frame, points, members)
-    found = places(spots, [one.name for one in named], frame=frame.box, size=_TYPE, lines=lines)
+    wide = [one.name + "n" * (one in members) for one in named]  # bold type is wider
+    found = places(spots, wide, frame=frame.box, size=_TYPE, lines=lines)
     parts = []
     for place, one, (x, y) in zip(found, named, spots, strict=True):
         if place.far:

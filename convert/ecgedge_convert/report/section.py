@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Literal
 
 from ecgedge.latency import Latency
@@ -141,7 +142,7 @@ def section(
                 to_float=slower(entry, family.reference),
                 to_int8=slower(entry, plain_int8),
                 energy_mj=(energy_mj or {}).get(entry.name),
-                state=_state(family, entry, lost),
+                state=_state(family, entry, lost, samples),
             )
         )
     return Section(family, tuple(rows), warning)
@@ -160,12 +161,19 @@ def _agreement(family: Family, answers: Mapping[str, Answers], entry: Entry) -> 
     return agreement(answers[entry.name], answers[family.reference.name])
 
 
-def _state(family: Family, entry: Entry, lost: Mapping[str, Figure]) -> State:
+def _state(family: Family, entry: Entry, lost: Mapping[str, Figure], samples: Mapping[str, Sample]) -> State:
     if family.reference is None:
         return "unknown"
     if entry is family.reference:
         return "reference"
     judged = [lost[name] for name in JUDGED[family.task]]
+    if any(isnan(figure.value) for figure in judged):  # such as the PPV of a class that is never called
+        return "unknown" if _countless(samples[family.reference.name], family.task) else "lost"
     if any(figure.high < 0 for figure in judged):
         return "lost"
     return "gained" if all(figure.low > 0 for figure in judged) else "alike"
+
+
+def _countless(reference: Sample, task: str) -> bool:
+    """Whether a figure that losses are told by cannot be counted of the reference itself."""
+    return any(isnan(reference.whole[name]) for name in JUDGED[task])

@@ -53,9 +53,7 @@ class Family:
         names = [one.name for one in self.entries]
         if len(names) == 1:
             return entry.name.rpartition("/")[2]
-        common = _common_start([f"{name}-" for name in names])
-        start = max(common.rfind(mark) for mark in "-/_ ") + 1
-        return entry.name[start:] or entry.name
+        return entry.name[len(common_start([f"{name}-" for name in names])) :] or entry.name
 
 
 def read_shelf(folder: Path) -> tuple[Family, ...]:
@@ -84,10 +82,11 @@ def read_shelf(folder: Path) -> tuple[Family, ...]:
     )
 
 
-def _common_start(names: Sequence[str]) -> str:
+def common_start(names: Sequence[str]) -> str:
+    """What all names begin with, up to the end of a word."""
     first, last = min(names), max(names)
     length = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-    return first[:length]
+    return first[: max(first[:length].rfind(mark) for mark in "-/_ ") + 1]
 
 
 def _hidden(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """The tables of a chapter: figures with intervals, what a device must hold, how long it takes, figures of others."""
 
 import os
+from math import isfinite
 
 from ecgedge_convert.report.document import Cell, Table, Tone
 from ecgedge_convert.report.published import published
@@ -71,6 +72,8 @@ def _lost_cell(row: Row, name: str) -> Cell:
     if name not in row.lost:
         return Cell(NONE, tone="soft")
     figure = row.lost[name]
+    if not isfinite(figure.value):
+        return Cell(NONE, "a class is never called", tone="bad")
     if row.same_answers:
         return Cell(f"{difference(name, figure.value)}{unit(name)}", "every answer the same")
     tone: Tone = "bad" if figure.high < 0 else "good" if figure.low > 0 else ""

@@ -1,6 +1,7 @@
 """Which variant is best for what, in words, with a loss told from noise."""
 
 from collections.abc import Sequence
+from math import isfinite, isnan
 
 from ecgedge_convert.report.document import Verdict
 from ecgedge_convert.report.intervals import Figure
@@ -44,10 +45,10 @@ def _smallest(section: Section) -> Verdict:
     best = min((row for row in section.rows if row.holds), key=lambda row: row.entry.facts.model_bytes)
     reference = section.reference
     assert reference is not None
-    why = f"{size(best.entry.facts.model_bytes)}"
+    why = f"{size(best.entry.facts.model_bytes)}."
     if best is not reference:
         factor = reference.entry.facts.model_bytes / best.entry.facts.model_bytes
-        why += f", {factor:.1f} times smaller than float32. {difference_words(section, best)}"
+        why = f"{why[:-1]}, {factor:.1f} times smaller than float32. {difference_words(section, best)}"
     close = [row.name for row in section.rows if row.holds and row is not best and _as_small(row, best)]
     if close:
         why += f" {listed(close)} {'is' if len(close) == 1 else 'are'} within {_CLOSE - 1:.0%} of its size.".replace(
@@ -83,7 +84,9 @@ def _losses(section: Section) -> Verdict:
 def _not_excluded(section: Section) -> str:
     """What the data is too small to exclude."""
     first = section.judged[0]
-    worst = min((row.lost[first].low for row in section.rows if row.lost), default=0.0)
+    worst = min(
+        (row.lost[first].low for row in section.rows if row.lost and isfinite(row.lost[first].low)), default=0.0
+    )
     if worst >= 0:
         return "No variant answers otherwise than float32 in a way that costs anything here."
     return (
@@ -100,6 +103,8 @@ def difference_words(section: Section, row: Row) -> str:
 
 
 def _changes_of(section: Section, row: Row) -> str:
+    if any(isnan(row.lost[name].value) for name in section.judged):
+        return "a class is never called, so that not every figure can be counted"
     parts = [
         f"{TITLES[name]} {difference(name, row.lost[name].value)}{unit(name)} "
         f"[{difference_interval(name, row.lost[name])}]"

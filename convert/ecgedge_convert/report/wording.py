@@ -124,3 +124,8 @@ def listed(names: list[str] | tuple[str, ...]) -> str:
 def threads_words(number: int) -> str:
     """`1 thread`, `2 threads`."""
     return f"{number} thread{'s' if number > 1 else ''}"
+
+
+def capital(words: str) -> str:
+    """With a capital letter at its start."""
+    return words[:1].upper() + words[1:]
