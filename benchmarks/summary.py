@@ -69,7 +69,7 @@ def board_rows(document: Facts) -> list[list[str]]:
     peaks = [one["peak_mb"] for one in starts if one["peak_mb"] is not None]
     head = [_machine(_part(document, "board")), str(document["date_utc"]), _commit(software["commit"])]
     tail = [
-        _figures(median(float(str(one["process_s"])) for one in starts)),
+        _figures(median(float(str(one["process_s"])) for one in starts)) if starts else "",
         _figures(max(float(str(one)) for one in peaks)) if peaks else "",
         ", ".join(_warmest(_part(document, when)) for when in ("before", "after")),
         ", ".join(map(str, _part(document, "after")["throttling_words"] or ())) or "no",  # type: ignore[call-overload]

@@ -58,7 +58,8 @@ def measure(bundle: Bundle, path: Path, plan: Plan, *, tell: Tell) -> BenchRepor
     if meter is not None:
         tell("energy")
     energy = None if meter is None else _energy(bundle, meter, threads=plan.threads[0], seconds=plan.seconds)
-    tell("start-up")
+    if plan.starts:
+        tell("start-up")
     starts = first_answers(path, task=bundle.manifest.task, threads=plan.threads[0], times=plan.starts)
     return BenchReport(
         date_utc=today_utc(),

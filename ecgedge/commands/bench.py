@@ -113,6 +113,13 @@ bench.add_command(compare)
     help="How long to measure each pair of threads and batch.",
 )
 @click.option(
+    "--starts",
+    type=click.IntRange(0, 100),
+    default=3,
+    show_default=True,
+    help="Fresh processes that are timed from their start to the first answer; 0 leaves start-up and memory out.",
+)
+@click.option(
     "--json",
     "place",
     type=click.Path(path_type=Path, allow_dash=True),
@@ -126,6 +133,7 @@ def measure_bundle(
     threads: tuple[int, ...] | None,
     batches: tuple[int, ...],
     seconds: float,
+    starts: int,
     place: Path | None,
     overwrite: bool,
 ) -> None:
@@ -135,7 +143,7 @@ def measure_bundle(
     file = None if place is None or str(place) == "-" else place
     if file is not None:
         _require_writable(file, overwrite=overwrite)
-    plan = Plan(threads or _fitting_threads(), batches, seconds)
+    plan = Plan(threads or _fitting_threads(), batches, seconds, starts)
     console = Console(stderr=True)
     with console.status(f"measuring {opened.manifest.name}") as status:
         report = measure(opened, path, plan, tell=lambda what: status.update(f"measuring {what}"))

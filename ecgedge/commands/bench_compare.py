@@ -76,7 +76,8 @@ def _show(found: Comparison, *, least_difference: float) -> None:
         interval = "" if change.method == "single" else f"{change.low:.2f} to {change.high:.2f}"
         mark = _MARKS[change.method]
         cells = (_amount(change.before, change.unit), _amount(change.after, change.unit))
-        table.add_row(change.name, *cells, f"{change.ratio:.2f}", f"{interval}{mark}", f"[{colour}]{change.verdict}[/]")
+        ratios = (f"{change.ratio:.2f}", f"{interval}{mark}")
+        table.add_row(change.name.removeprefix("test_"), *cells, *ratios, f"[{colour}]{change.verdict}[/]")
     console.print(table, highlight=False)
     counts = {verdict: sum(change.verdict == verdict for change in found.changes) for verdict in _COLOURS}
     click.echo(", ".join(f"{n} {verdict}" for verdict, n in counts.items()))

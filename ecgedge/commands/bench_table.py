@@ -38,9 +38,10 @@ def _facts(report: BenchReport) -> dict[str, str]:
         f"{board.kernel}, {board.system or 'system not named'}",
         "before": condition_words(report.before),
         "after": condition_words(report.after),
-        "start-up": start_words(report.start_up, report.bundle.task),
-        "memory": memory_words(report.start_up),
     }
+    if report.start_up:
+        facts["start-up"] = start_words(report.start_up, report.bundle.task)
+        facts["memory"] = memory_words(report.start_up)
     if report.energy is not None:
         energy = report.energy
         facts["energy"] = (
