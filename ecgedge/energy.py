@@ -32,7 +32,7 @@ class Meter:
     counts: bool
     """Whether `read` gives J; else W, which are added up over time."""
     wraps_j: float = 0.0
-    """After so many J a counter begins again at 0."""
+    """After so many J a counter, or one of several, begins again at 0."""
 
 
 @dataclass(slots=True)
@@ -79,7 +79,8 @@ def metered(meter: Meter) -> Iterator[Metered]:
         stop.set()
         if meter.counts:
             found.joules = meter.read() - start_j
-            found.joules += meter.wraps_j if found.joules < 0 else 0.0
+            if found.joules < 0:  # within seconds each package wraps once at most
+                found.joules %= meter.wraps_j
         else:
             sampler.join()
         found.seconds = perf_counter() - start_s
@@ -105,12 +106,12 @@ def _rapl(root: Path) -> Meter | None:
     if not zones:
         return None
     with suppress(OSError, ValueError):
-        wraps_j = sum(_number(zone / "max_energy_range_uj") for zone in zones) / 1e6
+        wraps_j = _number(zones[0] / "max_energy_range_uj") / 1e6  # the packages of a board are alike
         return Meter(
             f"RAPL, {len(zones)} processor package(s)",
             partial(_sum, tuple(zone / "energy_uj" for zone in zones), 1e-6),
             counts=True,
-            wraps_j=wraps_j if len(zones) == 1 else 0.0,
+            wraps_j=wraps_j,
         )
     return None
 

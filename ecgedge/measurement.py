@@ -57,7 +57,7 @@ def measure(bundle: Bundle, path: Path, plan: Plan, *, tell: Tell) -> BenchRepor
     meter = find_meter()
     if meter is not None:
         tell("energy")
-    energy = None if meter is None else _energy(bundle, meter, threads=plan.threads[0], seconds=plan.seconds)
+    energy = None if meter is None else energy_of(bundle.model, meter, threads=plan.threads[0], seconds=plan.seconds)
     if plan.starts:
         tell("start-up")
     starts = first_answers(path, task=bundle.manifest.task, threads=plan.threads[0], times=plan.starts)
@@ -94,12 +94,18 @@ def _others_s() -> float | None:
     return None if everybody_s is None else everybody_s - own.user - own.system
 
 
-def _energy(bundle: Bundle, meter: Meter, *, threads: int, seconds: float) -> Energy:
+def energy_of(model: bytes, meter: Meter, *, threads: int, seconds: float) -> Energy:
+    """Energy of one input: the power while the model runs less that while nothing of ours does.
+
+    Parameters
+    ----------
+    seconds : how long to look, each at rest and at work; five at most
+    """
     seconds = min(seconds, _ENERGY_S)
     with metered(meter) as idle:
         sleep(seconds)
     with metered(meter) as busy:
-        latency = measure_latency(bundle.model, threads=threads, seconds=seconds)
+        latency = measure_latency(model, threads=threads, seconds=seconds)
     return Energy(
         meter=meter.name,
         idle_w=idle.watts,

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from ecgedge.board import busy_s, read_board, read_condition, throttling_words
-from ecgedge.energy import find_meter, metered
+from ecgedge.bundle import read_bundle
+from ecgedge.energy import Meter, find_meter, metered
+from ecgedge.measurement import energy_of
 
 PI_4 = {
     "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
@@ -152,3 +155,12 @@ def test_a_meter_that_may_not_be_read_is_none(tmp_path: Path) -> None:
     zone = "sys/class/powercap/intel-rapl:0"
     root = written(tmp_path, {f"{zone}/max_energy_range_uj": "10000000\n"})
     assert find_meter(root) is None
+
+
+def test_energy_of_an_input_is_that_above_idle() -> None:
+    """A meter of a machine that takes 2 W, and 3 W more for each second that this process works."""
+    meter = Meter("2 W and 3 W of work", lambda: 2 * time.perf_counter() + 3 * time.process_time(), counts=True)
+    found = energy_of(read_bundle("page").model, meter, threads=1, seconds=0.3)
+    assert found.idle_w == pytest.approx(2.0, rel=0.2)
+    assert found.busy_w > found.idle_w and found.per_input_mj > 0
+    assert found.meter == meter.name
