@@ -12,6 +12,7 @@ tf2onnx, which is optional; where it is missing or cannot, a .txt says why.
 import hashlib
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -65,6 +66,9 @@ def built_models(cache: Path) -> Path:
         )
         if found.returncode != 0:
             raise RuntimeError((found.stderr.strip().splitlines() or ["no reason given"])[-1])
+        for old in cache.iterdir():
+            if old != folder:
+                shutil.rmtree(old)
     return folder
 
 

@@ -79,7 +79,7 @@ def metered(meter: Meter) -> Iterator[Metered]:
         stop.set()
         if meter.counts:
             found.joules = meter.read() - start_j
-            if found.joules < 0:  # within seconds each package wraps once at most
+            if found.joules < 0 < meter.wraps_j:  # within seconds each package wraps once at most
                 found.joules %= meter.wraps_j
         else:
             sampler.join()
