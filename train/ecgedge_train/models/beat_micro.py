@@ -1,4 +1,4 @@
-"""Features only, for microcontrollers: two dense layers, laid as 1x1 convolutions. About 5,500 parameters.
+"""Features only, for microcontrollers: two dense layers, laid as 1x1 convolutions. About 5,400 parameters.
 
 TensorFlow Lite Micro and LiteRT's reference kernels round a convolution alike, but not a dense layer (see
 `ecgedge_convert.micro`), and its older releases have no dense layer with a scale per channel.
@@ -11,8 +11,7 @@ if TYPE_CHECKING:
 
     import keras
 
-_LAYERS = ((64, 0.1), (32, 0.05))
-"""Units, and the share of them dropped in training."""
+_UNITS = (64, 32)
 
 
 def beat_micro(
@@ -22,9 +21,8 @@ def beat_micro(
     del beat
     layers = keras.layers
     hidden = layers.Reshape((1, 1, features.shape[1]), name=f"{prefix}laid")(features)
-    hidden = layers.GaussianNoise(0.1, name=f"{prefix}noise")(hidden)
-    for number, (units, dropped) in enumerate(_LAYERS):
+    hidden = layers.GaussianNoise(0.05, name=f"{prefix}noise")(hidden)
+    for number, units in enumerate(_UNITS):
         hidden = layers.Conv2D(units, 1, activation="relu", name=f"{prefix}dense{number}")(hidden)
-        hidden = layers.Dropout(dropped, name=f"{prefix}dropout{number}")(hidden)
     logits = layers.Conv2D(4, 1, name=f"{prefix}logits")(hidden)
     return layers.Reshape((4,), name=f"{prefix}flat")(logits)
