@@ -65,15 +65,16 @@ def scale_and_offset(norm: Node) -> tuple[FloatArray, FloatArray]:
 
 
 def _norms_as_layers(graph: Graph) -> Graph:
-    """Norms that nothing could take up, and rescalings, as a layer that has an int8 kernel: 1x1 depthwise."""
+    """Norms that nothing could take up, and rescalings, as a layer that has an int8 kernel."""
+    shapes = shapes_of(graph) if any(node.kind in ("BatchNormalization", "Rescaling") for node in graph.nodes) else {}
     for node in graph.nodes:
-        if node.kind not in ("BatchNormalization", "Rescaling") or len(shape := shapes_of(graph)[node.name]) != 4:
+        if node.kind not in ("BatchNormalization", "Rescaling") or len(shape := shapes[node.name]) not in _SCALED_BY:
             continue
         if node.kind == "Rescaling":
             scale, offset = (np.full(shape[-1] or 1, node.config[key], np.float32) for key in ("scale", "offset"))
         else:
             scale, offset = scale_and_offset(node)
-        graph = _replaced(graph, depthwise(node.name, node.inputs, scale, offset))
+        graph = _replaced(graph, _SCALED_BY[len(shape)](node, scale, offset))
     return graph
 
 
@@ -85,10 +86,20 @@ def shapes_of(graph: Graph) -> dict[str, tuple[int | None, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in build(everything, keras=keras).output.items()}
 
 
-def depthwise(name: str, inputs: tuple[str, ...], scale: FloatArray, offset: FloatArray) -> Node:
-    """Each channel times a scale plus an offset; it does not learn."""
+def _depthwise(node: Node, scale: FloatArray, offset: FloatArray) -> Node:
+    """Each channel of a map times a scale plus an offset; it does not learn."""
     config: dict[str, Setting] = {"kernel_size": (1, 1), "use_bias": True, "trainable": False, "activation": "linear"}
-    return Node(name, "DepthwiseConv2D", config, inputs, (scale.reshape(1, 1, -1, 1), offset))
+    return Node(node.name, "DepthwiseConv2D", config, node.inputs, (scale.reshape(1, 1, -1, 1), offset))
+
+
+def _diagonal(node: Node, scale: FloatArray, offset: FloatArray) -> Node:
+    """The same of a vector, as a dense layer."""
+    config: dict[str, Setting] = {"units": len(scale), "use_bias": True, "trainable": False, "activation": "linear"}
+    return Node(node.name, "Dense", config, node.inputs, (np.diag(scale), offset))
+
+
+_SCALED_BY = {2: _diagonal, 4: _depthwise}
+"""Axes of a tensor -> the layer that scales it."""
 
 
 def _softmax_apart(graph: Graph) -> Graph:

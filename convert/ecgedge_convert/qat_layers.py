@@ -57,7 +57,9 @@ class Tensor(Quantizer):  # type: ignore[misc]
         self.ends_at = ends_at
 
     def build(self, _shape: tf.TensorShape, name: str, layer: tf_keras.layers.Layer) -> Ranges:
-        """Two variables of the wrapper."""
+        """Two variables of the wrapper, where the range is learnt."""
+        if self.ends_at is not None:
+            return {}
         zeros = tf_keras.initializers.Zeros()
         return {key: layer.add_weight(f"{name}_{key}", initializer=zeros, trainable=False) for key in ("min", "max")}
 
@@ -112,14 +114,15 @@ def rounding_layer(
     layer: tf_keras.layers.Layer, kind: str, *, output: bool, keep_zeros: bool = False
 ) -> tf_keras.layers.Layer:
     """A built layer in tfmot's wrapper, called as the layer was."""
-    ends_at = getattr(layer, "max_value", None)
-    if ends_at not in (None, _RELU6):  # no such op in int8: the range cuts it off
+    limit = getattr(layer, "max_value", None)
+    ends_at = None if limit is None or float(limit) == _RELU6 else float(limit)
+    if ends_at is not None:  # no such op in int8: the range cuts it off
         layer, output = tf_keras.layers.ReLU(name=layer.name), True
     kernel = None
     if kind in _KERNELS:
         values = getattr(layer, _KERNELS[kind]).numpy()
         kernel = Kernel(kind, np.asarray(values != 0, np.float32) if keep_zeros else None)
-    rounding = Rounding(kernel, Tensor(None if ends_at == _RELU6 else ends_at) if output else None)
+    rounding = Rounding(kernel, Tensor(ends_at) if output else None)
     wrapper = QuantizeWrapperV2(layer, rounding, name=layer.name)
     wrapper.trainable = layer.trainable
     return wrapper
