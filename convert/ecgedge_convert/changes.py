@@ -42,7 +42,7 @@ class Tuning:
 
 
 TUNING = {
-    "channels": Tuning(600, 0.5),
+    "channels": Tuning(840, 0.5),
     "teachers": Tuning(400, 0.3),
     "prune": Tuning(500, 0.5),
     "cluster": Tuning(100, 0.1),

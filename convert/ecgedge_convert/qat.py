@@ -32,6 +32,8 @@ SAME_RANGE = frozenset(
 OWN_RANGE = frozenset(
     {"Activation", "Add", "Concatenate", "GlobalAveragePooling2D", "Maximum", "Minimum", "Multiply", "ReLU", "Subtract"}
 )
+RANGED = WEIGHED | OWN_RANGE
+"""Layers that are rounded."""
 FIXED_RANGE = frozenset({"Softmax"})
 """int8 writes 0 to 1 always."""
 ROUNDED = "_rounded"
@@ -81,12 +83,13 @@ def _why_left(node: Node, keep_float: tuple[str, ...]) -> str:
         return "it was asked to stay in float"
     if node.config.get("negative_slope") or node.config.get("threshold"):
         return "no way to round a ReLU with a slope or a threshold is known"
-    if node.kind in (INPUT, *WEIGHED, *SAME_RANGE, *OWN_RANGE, *FIXED_RANGE):
+    if node.kind in (INPUT, *RANGED, *SAME_RANGE, *FIXED_RANGE):
         activation = node.config.get("activation", "linear")
         return "" if activation in _ACTIVATIONS else f"no way to round its activation {activation} is known"
     if node.kind == "Activation" and node.config["activation"] in _ACTIVATIONS:
         return ""
-    return f"no way to round a layer of class {node.kind} is known"
+    remedy = "; write it as Conv2D((1, k))" if node.kind == "Conv1D" else ""
+    return f"no way to round a layer of class {node.kind} is known{remedy}"
 
 
 def _rounds_itself(node: Node, graph: Graph) -> bool:

@@ -100,6 +100,7 @@ class Rounding(QuantizeConfig):  # type: ignore[misc]
 
     def set_quantize_activations(self, layer: tf_keras.layers.Layer, quantize_activations: list[object]) -> None:
         """Nothing to set."""
+        del layer, quantize_activations
 
     def get_output_quantizers(self, _layer: tf_keras.layers.Layer) -> list[Quantizer]:
         """Of what the layer gives."""

@@ -101,3 +101,6 @@ def test_what_cannot_be_rounded_stays_in_float_and_is_named() -> None:
         "leaky": "no way to round a ReLU with a slope or a threshold is known",
         "last": "it was asked to stay in float",
     }
+    found.model(inputs_of(model), training=True)
+    tensors = {tensor.name: tensor for tensor in read_graph(qat_to_int8(found.model)).tensors}
+    assert {tensor.dtype for tensor in tensors.values()} >= {"float32", "int8"}
