@@ -14,8 +14,6 @@ _EXTRA_OF_MODULE = {
     "onnxruntime": "bench",
     "tf2onnx": "bench",
     "keras": "train",
-    "tf_keras": "convert",
-    "ai_edge_quantizer": "quantizer",
     "matplotlib": "train",
     "pooch": "data",
     "requests": "data",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgedge.records import FloatArray
+from ecgedge_convert.batch_of_one import batch_of_one
 from ecgedge_convert.kept_tensors import KeptTensors, spread_rows
 from ecgedge_convert.tflite_file import GraphTensor, Op, read_graph
 
@@ -48,6 +49,7 @@ def with_corrected_biases(float_model: bytes, quantised: bytes, inputs: Mapping[
     -------
     The model with other biases and nothing else changed.
     """
+    float_model = batch_of_one(float_model)
     pairs = list(_pairs(float_model, quantised))
     if not pairs:
         return quantised
@@ -145,7 +147,7 @@ def _real_weights(op: Op) -> Float64Array:
     scales = (
         np.asarray(tensor.scales) if len(tensor.scales) > 1 else np.full(values.shape[tensor.axis], tensor.scales[0])
     )
-    return values * scales.reshape(along)
+    return np.asarray(values * scales.reshape(along))
 
 
 def _subtract(content: bytearray, bias: GraphTensor, steps: Float64Array) -> None:

@@ -7,9 +7,12 @@ import numpy as np
 from ecgedge.batched_model import BatchedModel
 from ecgedge.bundle import Bundle
 from ecgedge.decide import Decision, decide
+from ecgedge.errors import InputError
 from ecgedge.records import FloatArray
 from ecgedge_convert.quantise import Representative
 
+_MOST_OFF = 0.1
+"""Probabilities of 8 bits add up to 1 within a few steps of 1/256; logits do not at all."""
 _BATCHES = {"beat": (1, 8, 64, 512), "page": (1,)}
 
 
@@ -30,10 +33,20 @@ def answers_of(bundle: Bundle, inputs: Representative) -> FloatArray:
     Parameters
     ----------
     inputs : by our names, n > 0; those that the bundle does not take are passed over
+
+    Raises
+    ------
+    InputError
+        The outputs are no probabilities.
     """
     manifest = bundle.manifest
     model = BatchedModel(bundle, task=manifest.task, batches=_BATCHES[manifest.task])
     said = model.real(model.raw(model.quantised(inputs)))["probabilities"]
+    if (off := float(np.abs(said.sum(axis=1) - 1).max())) > _MOST_OFF:
+        raise InputError(
+            f"{manifest.name}: answers add up to 1 only within {off:.2g}; the device needs probabilities, limit "
+            f"{_MOST_OFF:g}; end the network with a softmax"
+        )
     return decide(said, Decision.from_manifest(manifest.decision))[1]
 
 

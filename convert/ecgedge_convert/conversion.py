@@ -4,49 +4,53 @@ import hashlib
 import platform
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from ecgedge.bundle import Bundle
 from ecgedge.errors import BundleError, InputError
 from ecgedge.golden import selftest
 from ecgedge.manifest import Json
 from ecgedge_convert.calibration import Calibration
-from ecgedge_convert.comparison import Comparison
+from ecgedge_convert.changes import Changed, changed
 from ecgedge_convert.litert_quantise import convert_tflite
-from ecgedge_convert.page_export import Shapes
+from ecgedge_convert.qat_int8 import qat_to_int8
 from ecgedge_convert.quantise import CALIBRATED, Convertible, Representative, convert
 from ecgedge_convert.refused_ops import require_int8
 from ecgedge_convert.source import Source
 from ecgedge_convert.tflite_graph import ModelFacts, graph_facts
 from ecgedge_convert.variant import Variant
 
-if TYPE_CHECKING:
-    import keras
-
 _LIBRARIES = ("tensorflow", "keras", "tf_keras", "tensorflow-model-optimization", "ai-edge-litert", "numpy")
 _ALWAYS = ("name", "kind", "target", "seed")
-Advance = Callable[[str, float], None]
-"""Called while a variant is trained on, with what is done and the share that is done, 0 to 1."""
+Advance = Callable[[str, int, int, float], None]
+"""Called while a variant is trained on, with the change, the epoch from 1, how many there will be, and the loss."""
+
+
+def _tell_nobody(_change: str, _epoch: int, _epochs: int, _loss: float) -> None:
+    pass
 
 
 @dataclass(frozen=True)
 class Converted:
-    """What became of one variant."""
+    """One variant, made."""
 
-    variant: Variant
-    bundle: Bundle | None
-    """None where it was refused."""
-    refused: str = ""
-    """Why there is no bundle; else empty."""
-    facts: ModelFacts | None = None
-    comparison: Comparison | None = None
-    """None where there were no inputs to compare on."""
-    seconds: float = 0.0
-    path: Path | None = None
+    bundle: Bundle
+    facts: ModelFacts
+    seconds: float
+
+    def to_json(self) -> dict[str, Json]:
+        """As plain values."""
+        facts = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self.facts).items()}
+        return {
+            "model_sha256": hashlib.sha256(self.bundle.model).hexdigest(),
+            "seconds": round(self.seconds, 2),
+            "model": cast(Json, facts),
+            "conversion": self.bundle.manifest.training["conversion"],
+        }
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,11 @@ class Workbench:
     calibration: Calibration
     root: Path | None = None
     """Folder of the data sets."""
+    kept: dict[Variant, Changed] = field(default_factory=dict)
+    """The network that was changed last, since another kind of it needs no second training."""
 
 
-def convert_variant(
-    bench: Workbench, variant: Variant, *, name: str, advance: Advance = lambda _what, _share: None
-) -> Converted:
+def convert_variant(bench: Workbench, variant: Variant, *, name: str, advance: Advance = _tell_nobody) -> Converted:
     """Make one variant, in memory.
 
     Parameters
@@ -77,13 +81,29 @@ def convert_variant(
     """
     start_s = perf_counter()
     source = bench.source
-    model, shapes, changes = _changed(bench, variant, advance)
-    converted = _quantised(bench, variant, model)
-    conversion = conversion_facts(variant, bench.calibration, changes)
-    bundle = source.bundle(converted, name=name, conversion=conversion, shapes=shapes)
+    network = _changed(bench, variant, advance) if variant.changes_weights else None
+    converted = _quantised(bench, variant, network)
+    conversion = conversion_facts(variant, bench.calibration, network.facts if network else {})
+    bundle = source.bundle(converted, name=name, conversion=conversion)
     if failed := [check.name for check in selftest(bundle) if not check.passed]:
         raise BundleError(f"{name}: self-test failed in {', '.join(failed)}; report this, with the model")
-    return Converted(variant, bundle, facts=graph_facts(converted), seconds=perf_counter() - start_s)
+    return Converted(bundle, graph_facts(converted), perf_counter() - start_s)
+
+
+def float_twin(bench: Workbench, variant: Variant) -> bytes:
+    """The network of a variant as float32, which its tensors are held against.
+
+    Raises
+    ------
+    InputError
+        A network that was trained with rounding has none.
+    """
+    network = _changed(bench, variant, _tell_nobody) if variant.changes_weights else None
+    if network is not None and network.rounded:
+        raise InputError(
+            f"variant {variant.name}: trained with rounding in view, it has no float twin to be held against"
+        )
+    return _quantised(bench, replace(variant, kind="float32", keep_float=()), network)
 
 
 def conversion_facts(variant: Variant, calibration: Calibration, changes: dict[str, Json]) -> dict[str, Json]:
@@ -112,17 +132,20 @@ def _versions() -> dict[str, Json]:
     return found
 
 
-def _changed(
-    bench: Workbench, variant: Variant, _advance: Advance
-) -> tuple["keras.Model | None", Shapes | None, dict[str, Json]]:
-    """The network with its weights changed; None where there is no Keras model and nothing to change."""
-    if not variant.changes_weights:
-        return bench.source.network.model, None, {}
-    raise InputError(f"variant {variant.name}: pruning, clustering and training on are not there yet")
+def _changed(bench: Workbench, variant: Variant, advance: Advance) -> Changed:
+    """The network with its weights changed; the same changes for another kind are not made again."""
+    key = replace(variant, name="", kind="int8", target="pi", keep_float=variant.keep_float if variant.qat else ())
+    if key not in bench.kept:
+        found = changed(bench.source.model, variant, bench.source.run, root=bench.root, advance=advance)
+        bench.kept.clear()
+        bench.kept[key] = found
+    return bench.kept[key]
 
 
-def _quantised(bench: Workbench, variant: Variant, model: "keras.Model | None") -> bytes:
+def _quantised(bench: Workbench, variant: Variant, network: Changed | None) -> bytes:
     source = bench.source
+    if network is not None and network.rounded:
+        return _all_int8(qat_to_int8(network.model), variant)
     representative: Representative | None = None
     if variant.kind in CALIBRATED:
         inputs = bench.calibration.inputs
@@ -131,27 +154,13 @@ def _quantised(bench: Workbench, variant: Variant, model: "keras.Model | None") 
         if variant.keep_float:
             raise InputError("--keep-float needs the Keras model or a SavedModel; a .tflite is quantised as a whole")
         return convert_tflite(source.network.tflite, variant.kind, representative)
+    model = source.network.model if network is None else network.model
     what: Convertible | None = model if model is not None else source.network.saved_model
     assert what is not None
-    batch = None if variant.target == "pi" else 1
-    converted = convert(
-        what, variant.kind, representative, keep_float=variant.keep_float, batch=batch, correct=not variant.qat
-    )
+    return _all_int8(convert(what, variant.kind, representative, keep_float=variant.keep_float), variant)
+
+
+def _all_int8(converted: bytes, variant: Variant) -> bytes:
     if variant.kind == "int8":
         require_int8(converted, keep_float=variant.keep_float)
     return converted
-
-
-def converted_json(one: Converted) -> dict[str, Json]:
-    """A row of the table as plain values."""
-    row: dict[str, Json] = {"name": one.variant.name, "kind": one.variant.kind, "seconds": round(one.seconds, 2)}
-    if one.refused or one.bundle is None:
-        return {**row, "refused": one.refused}
-    row["file"] = one.path.name if one.path else ""
-    row["sha256"] = hashlib.sha256(one.bundle.model).hexdigest()
-    if one.facts is not None:
-        row["model"] = cast(Json, {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(one.facts).items()})
-    if one.comparison is not None:
-        row["comparison with float32"] = cast(Json, asdict(one.comparison))
-    row["conversion"] = one.bundle.manifest.training["conversion"]
-    return row

@@ -11,7 +11,8 @@ from ecgedge_convert.convert_plan import asked_variants
 from ecgedge_convert.variant import KINDS, TARGETS, Kind, Target, Variant
 from ecgedge_convert.variant_recipe import read_variants, require_sense
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Asked(TypedDict):

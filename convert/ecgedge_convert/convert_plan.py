@@ -7,22 +7,50 @@ is taken away first and written last.
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from ecgedge.bundle import Bundle, write_bundle
 from ecgedge.errors import BundleError, EcgedgeError, InputError
 from ecgedge.manifest import Json
 from ecgedge.records import FloatArray
 from ecgedge_convert.calibration import Calibration
-from ecgedge_convert.comparison import answers_of, compared
-from ecgedge_convert.conversion import Advance, Converted, Workbench, convert_variant, converted_json
-from ecgedge_convert.variant import KINDS, Kind, Variant
+from ecgedge_convert.comparison import Comparison, answers_of, compared
+from ecgedge_convert.conversion import Advance, Converted, Workbench, convert_variant
+from ecgedge_convert.targets import finish
+from ecgedge_convert.variant import Kind, Variant
 from ecgedge_train.pages.files import write_json
 
 SUMMARY = "conversions.json"
+REFERENCE = Variant("float32", "float32")
 Begin = Callable[[Variant], Advance]
 """Called as a variant begins; gives what is called while it is trained on."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one variant."""
+
+    variant: Variant
+    made: Converted | None = None
+    """None where it was refused."""
+    path: Path | None = None
+    comparison: Comparison | None = None
+    """None where there were no inputs to compare on."""
+    notes: tuple[str, ...] = ()
+    """What its target says of it."""
+    refused: str = ""
+    """Why there is no bundle; else empty."""
+
+    def to_json(self) -> dict[str, Json]:
+        """As plain values."""
+        row: dict[str, Json] = {"name": self.variant.name, "kind": self.variant.kind}
+        if self.made is None or self.path is None:
+            return {**row, "refused": self.refused}
+        compared = None if self.comparison is None else asdict(self.comparison)
+        more: dict[str, Json] = {"compared with float32": cast(Json, compared), "notes": list(self.notes)}
+        return {**row, "file": self.path.name, **self.made.to_json(), **more}
 
 
 @dataclass(frozen=True)
@@ -75,15 +103,12 @@ def make_plan(variants: Sequence[Variant], out: Path, *, name: str) -> Plan:
     Raises
     ------
     InputError
-        Several variants and one file, two of one name, or a place that cannot be written.
+        Several variants and one file, or a place that cannot be written.
     """
     plan = Plan(tuple(variants), out, name)
     if not plan.is_folder and len(variants) > 1:
         names = ", ".join(variant.name for variant in variants)
         raise InputError(f"-o {out}: {len(variants)} variants ({names}) do not fit one file; name a folder")
-    names = [variant.name for variant in variants]
-    if twice := sorted({one for one in names if names.count(one) > 1}):
-        raise InputError(f"two variants are called {twice[0]}; their bundles would overwrite each other")
     _require_writable(plan)
     return plan
 
@@ -108,9 +133,9 @@ def carry_out(
     plan: Plan,
     bench: Workbench,
     *,
-    begin: Begin = lambda _variant: lambda _what, _share: None,
-    done: Callable[[Converted], None] = lambda _one: None,
-) -> list[Converted]:
+    begin: Begin = lambda _variant: lambda _change, _epoch, _epochs, _loss: None,
+    done: Callable[[Row], None] = lambda _one: None,
+) -> list[Row]:
     """Make every variant and write it; one that is refused is a row that says why.
 
     Raises
@@ -123,11 +148,11 @@ def carry_out(
     reference = _Reference(bench)
     if plan.is_folder:
         _forget(plan)
-    rows: list[Converted] = []
+    rows: list[Row] = []
     for variant in plan.variants:
         rows.append(_made(plan, bench, variant, reference, begin(variant)))
         done(rows[-1])
-    if all(row.bundle is None for row in rows):
+    if all(row.made is None for row in rows):
         raise InputError(rows[0].refused)
     if plan.is_folder:
         _summarise(plan, rows, bench.calibration)
@@ -141,30 +166,31 @@ class _Reference:
         self._bench = bench
         self._said: FloatArray | None = None
 
-    def said(self) -> FloatArray:
+    def compared(self, bundle: Bundle) -> Comparison | None:
+        """Compare a bundle; None where there is nothing to compare on."""
+        apart = self._bench.calibration.apart
+        if not self._bench.calibration.n_apart:
+            return None
         if self._said is None:
-            bundle = convert_variant(self._bench, Variant("float32", "float32"), name="float32").bundle
-            assert bundle is not None
-            self.know(bundle)
-        assert self._said is not None
-        return self._said
-
-    def know(self, bundle: Bundle) -> None:
-        self._said = answers_of(bundle, self._bench.calibration.apart)
+            self._said = answers_of(convert_variant(self._bench, REFERENCE, name="float32").bundle, apart)
+        return compared(self._said, answers_of(bundle, apart))
 
 
-def _made(plan: Plan, bench: Workbench, variant: Variant, reference: _Reference, advance: Advance) -> Converted:
+def _made(plan: Plan, bench: Workbench, variant: Variant, reference: _Reference, advance: Advance) -> Row:
     try:
         one = convert_variant(bench, variant, name=plan.bundle_name(variant), advance=advance)
+        comparison = reference.compared(one.bundle)
     except EcgedgeError as error:
-        return Converted(variant, None, refused=" ".join(str(error).split()))
-    assert one.bundle is not None
-    one = replace(one, path=plan.path(variant))
-    if bench.calibration.n_apart:
-        if variant.kind == "float32" and not variant.changes_weights:
-            reference.know(one.bundle)
-        one = replace(one, comparison=compared(reference.said(), answers_of(one.bundle, bench.calibration.apart)))
-    return replace(one, bundle=write_bundle(one.bundle, plan.path(variant)))
+        return Row(variant, refused=" ".join(str(error).split()))
+    path = plan.path(variant)
+    written = replace(one, bundle=write_bundle(one.bundle, path))
+    try:
+        said = finish(written.bundle, variant.target, path)
+    except BundleError as error:
+        path.unlink(missing_ok=True)
+        return Row(variant, refused=" ".join(str(error).split()))
+    notes = said.lines() if variant.target != "pi" or said.refused else ()
+    return Row(variant, written, path, comparison, tuple(notes))
 
 
 def _forget(plan: Plan) -> None:
@@ -174,7 +200,7 @@ def _forget(plan: Plan) -> None:
             path.unlink(missing_ok=True)
 
 
-def _summarise(plan: Plan, rows: Sequence[Converted], calibration: Calibration) -> None:
+def _summarise(plan: Plan, rows: Sequence[Row], calibration: Calibration) -> None:
     try:
         write_json(plan.out / SUMMARY, plan_json(rows, calibration))
     except OSError as error:
@@ -183,15 +209,10 @@ def _summarise(plan: Plan, rows: Sequence[Converted], calibration: Calibration) 
         ) from None
 
 
-def plan_json(rows: Sequence[Converted], calibration: Calibration) -> dict[str, Json]:
+def plan_json(rows: Sequence[Row], calibration: Calibration) -> dict[str, Json]:
     """The whole table as plain values."""
     return {
         "calibration": calibration.facts(),
         "compared on": calibration.n_apart,
-        "variants": [converted_json(row) for row in rows],
+        "variants": [row.to_json() for row in rows],
     }
-
-
-def all_kinds() -> tuple[Kind, ...]:
-    """Every kind, the reference first."""
-    return KINDS

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from ecgedge_convert.conversion import Converted
+from ecgedge_convert.convert_plan import Row
+from ecgedge_convert.tensor_errors import TensorError
 from ecgedge_convert.variant import Variant
 
 _COLUMNS = ("bytes", "gzip", "params", "MACs", "agree %", "max dp", "s")
 
 
-def convert_table(rows: Sequence[Converted], *, title: str) -> Table:
+def convert_table(rows: Sequence[Row], *, title: str) -> Table:
     """One row a variant; one that was refused says why."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("variant")
@@ -23,25 +24,38 @@ def convert_table(rows: Sequence[Converted], *, title: str) -> Table:
     return table
 
 
-def _cells(row: Converted) -> Iterator[str]:
-    if row.bundle is None or row.facts is None:
+def _cells(row: Row) -> Iterator[str]:
+    if row.made is None:
         yield "none"
         return
-    facts, comparison = row.facts, row.comparison
+    facts, comparison = row.made.facts, row.comparison
     for number in (facts.model_bytes, facts.gzip_bytes, facts.parameters):
         yield f"{number:,}"
     yield f"{facts.macs / 1e6:,.2f} M"
     yield "-" if comparison is None else f"{100 * comparison.agreement:.2f}"
     yield "-" if comparison is None else f"{comparison.largest_difference:.3f}"
-    yield f"{row.seconds:.1f}"
+    yield f"{row.made.seconds:.1f}"
 
 
-def remarks(rows: Sequence[Converted]) -> list[str]:
+def error_table(errors: Sequence[TensorError], *, title: str) -> Table:
+    """Layers with what rounding costs them, one row each."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("layer")
+    table.add_column("op")
+    for column in ("SNR dB", "lost dB", "rmse", "rmse / step"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for one in errors:
+        steps = "float" if one.rmse_steps != one.rmse_steps else f"{one.rmse_steps:.2f}"
+        table.add_row(one.layer, one.op, f"{one.snr_db:.1f}", f"{one.lost_db:.1f}", f"{one.rmse:.3g}", steps)
+    return table
+
+
+def remarks(rows: Sequence[Row]) -> list[str]:
     """What was refused and why, and what must not be expected of the rest."""
-    refused = [f"{row.variant.name}: none, {row.refused}" for row in rows if row.bundle is None]
-    made = [row.variant for row in rows if row.bundle is not None]
+    refused = [f"{row.variant.name}: none, {row.refused}" for row in rows if row.made is None]
+    made = [row.variant for row in rows if row.made is not None]
     said = list(dict.fromkeys(words for variant in made for words in _words(variant)))
-    return refused + said
+    return [*refused, *(note for row in rows for note in row.notes), *said]
 
 
 def _words(variant: Variant) -> Iterator[str]:

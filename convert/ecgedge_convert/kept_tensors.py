@@ -11,7 +11,12 @@ from ecgedge_convert.tflite_file import GraphTensor
 
 
 class KeptTensors:
-    """A .tflite model that is run one input at a time, for looking into."""
+    """A .tflite model that is run one input at a time, for looking into.
+
+    Parameters
+    ----------
+    model : its batch fixed at one (`batch_of_one`); kept tensors of a shape that is computed fail at the second run
+    """
 
     def __init__(self, model: bytes) -> None:
         # Not through ecgedge.runtime: tflite-runtime cannot keep tensors, and devices never need it.

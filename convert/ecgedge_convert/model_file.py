@@ -95,7 +95,7 @@ def _of_keras(path: Path) -> Network:
 
 
 def _of_h5(path: Path) -> Network:
-    import h5py
+    import h5py  # type: ignore[import-untyped]
 
     try:
         with h5py.File(path) as file:

@@ -44,7 +44,6 @@ def convert(
     representative: Representative | None = None,
     *,
     keep_float: Sequence[str] = (),
-    batch: int | None = None,
     correct: bool = True,
 ) -> bytes:
     """The model as a .tflite; the same model and data give the same bytes.
@@ -53,7 +52,6 @@ def convert(
     ----------
     representative : inputs whose range sets the scales and zero points of int8 and int16x8; at least 100 of them
     keep_float : layers whose ops stay in float32; int8 only
-    batch : size that the file states for its inputs; None leaves it open
     correct : take the mean shift of rounded weights out of the biases, see `bias_correction`; not for a network that
         was trained with the rounding in view
 
@@ -69,11 +67,11 @@ def convert(
         if representative is None:
             raise InputError(f"{kind} needs representative data; name it with --calibrate DATA:N")
         check_representative(model, representative)
-    converter = _converter(model, batch=batch)
+    converter = _converter(model)
     _set_kind(converter, kind, representative)
     if representative is None or kind not in CALIBRATED:
         return converted(converter, kind=kind)
-    plain = converted(_converter(model, batch=batch))
+    plain = converted(_converter(model))
     if keep_float:
         from ecgedge_convert.kept_layers import quantise_without
 
@@ -129,21 +127,12 @@ def converted(
         raise refusal(error, kind=kind, float_model=float_model) from error
 
 
-def _converter(model: Convertible, *, batch: int | None) -> "tf.lite.TFLiteConverter":
+def _converter(model: Convertible) -> "tf.lite.TFLiteConverter":
     tf = tensorflow()
     if isinstance(model, Path):
         with without_chatter(*CHATTER):
             return tf.lite.TFLiteConverter.from_saved_model(str(model))
-    if batch is None:
-        return tf.lite.TFLiteConverter.from_keras_model(model)
-    specs = [tf.TensorSpec((batch, *tensor.shape[1:]), tf.float32, name=tensor.name) for tensor in model.inputs]
-    names = [tensor.name for tensor in model.inputs]
-
-    @tf.function(input_signature=specs)  # type: ignore[untyped-decorator]
-    def answer(*inputs: object) -> object:
-        return model(dict(zip(names, inputs, strict=True)), training=False)
-
-    return tf.lite.TFLiteConverter.from_concrete_functions([answer.get_concrete_function()], model)
+    return tf.lite.TFLiteConverter.from_keras_model(model)
 
 
 def _set_kind(converter: "tf.lite.TFLiteConverter", kind: Kind, representative: Representative | None) -> None:

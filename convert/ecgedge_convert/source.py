@@ -64,19 +64,17 @@ class Source:
             )
         return self.network.model
 
-    def bundle(self, converted: bytes, *, name: str, conversion: Mapping[str, Json], shapes: Shapes | None) -> Bundle:
+    def bundle(self, converted: bytes, *, name: str, conversion: Mapping[str, Json]) -> Bundle:
         """A bundle of converted bytes, golden vectors included, in memory.
 
         Parameters
         ----------
         conversion : how the bytes came about, for the manifest
-        shapes : of the outputs of a page model, where a change gave it others
         """
         training: dict[str, Json] = {**self.facts.training, "conversion": dict(conversion)}
         if isinstance(self.facts, BeatModelFacts):
             return beat_bundle(converted, replace(self.facts, name=name, training=training), own=self.own_inputs)
-        facts = replace(self.facts, name=name, training=training, output_shapes=shapes or self.facts.output_shapes)
-        return page_bundle(converted, facts, own=self.own_inputs)
+        return page_bundle(converted, replace(self.facts, name=name, training=training), own=self.own_inputs)
 
 
 def read_source(path: Path, *, like: Path | None = None) -> Source:

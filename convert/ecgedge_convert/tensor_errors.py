@@ -11,13 +11,14 @@ import numpy as np
 
 from ecgedge.errors import InputError
 from ecgedge.records import FloatArray
+from ecgedge_convert.batch_of_one import batch_of_one
 from ecgedge_convert.kept_tensors import KeptTensors, spread_rows
 from ecgedge_convert.layer_names import layers_of, plain_name
 from ecgedge_convert.tflite_file import GraphTensor, Op, read_graph
 
 _CLEAN_DB = 120.0
 """Stands for no difference at all."""
-_MOST_INPUTS = 32
+MOST_INPUTS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +63,14 @@ def tensor_errors(float_model: bytes, quantised: bytes, inputs: Mapping[str, Flo
     InputError
         The models share no tensor: they are not of one network, or not made by the same converter.
     """
+    float_model, quantised = batch_of_one(float_model), batch_of_one(quantised)
     there = {t.name: t for op in read_graph(float_model).ops for t in op.outputs}
     ops = [op for op in read_graph(quantised).ops if op.outputs and op.outputs[0].name in there]
     if not ops:
         raise InputError("the two models share no tensor; convert both from one network")
     sums: dict[str, _Sums] = {}
     one, other = KeptTensors(float_model), KeptTensors(quantised)
-    for row in spread_rows(inputs, _MOST_INPUTS):
+    for row in spread_rows(inputs, MOST_INPUTS):
         one.run(row)
         other.run(row)
         for tensor in _compared(ops):

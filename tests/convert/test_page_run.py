@@ -114,7 +114,10 @@ def test_a_run_leaves_what_must_be_known(bundle: Bundle, place: Path) -> None:
     trained = set(json.loads((folder / "pages.json").read_text())["trained_on"])
     assert len(trained) == 143 and f"{REFUSED}.png" not in trained
     assert all((folder / name).stat().st_size > 1000 for name in ("curves.png", "calibration.png"))
-    assert bundle.manifest.training == facts
+    conversion = bundle.manifest.training["conversion"]
+    assert bundle.manifest.training == facts | {"conversion": conversion}
+    assert conversion["variant"] == {"name": "int8", "kind": "int8", "target": "pi", "seed": 0}  # type: ignore[index,call-overload]
+    assert conversion["calibration"]["data"] == "ecg_images" and conversion["calibration"]["count"] == 120  # type: ignore[index,call-overload]
     report = (folder / "report.md").read_text()
     assert "fold 4 of by-number, 5 folds, seed 0 was not opened" in report and "inner0-member0 12 epochs in" in report
     assert [tensor.name for tensor in bundle.manifest.outputs] == ["probabilities", "maps", "strip_maps"]

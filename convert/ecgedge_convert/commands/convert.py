@@ -15,8 +15,8 @@ from ecgedge_convert.convert_options import Asked, convert_options, variants_of
 from ecgedge_train.quiet import start_keras
 
 if TYPE_CHECKING:
-    from ecgedge_convert.conversion import Advance, Converted, Workbench
-    from ecgedge_convert.convert_plan import Plan
+    from ecgedge_convert.conversion import Advance, Workbench
+    from ecgedge_convert.convert_plan import Plan, Row
     from ecgedge_convert.variant import Variant
 
 
@@ -53,6 +53,8 @@ def convert(model: Path, **asked: Unpack[Asked]) -> None:
     bench = Workbench(source, calibration_of(source, asked["calibrate"], root=asked["root"]), asked["root"])
     rows = _carried_out(plan, bench)
     _print(rows, bench)
+    if asked["errors"]:
+        _print_errors(bench, rows)
     if asked["json_path"] is not None:
         write_json(asked["json_path"], plan_json(rows, bench.calibration))
     if asked["parity"] is not None:
@@ -60,7 +62,7 @@ def convert(model: Path, **asked: Unpack[Asked]) -> None:
     click.echo(NOTICE)
 
 
-def _carried_out(plan: "Plan", bench: "Workbench") -> list["Converted"]:
+def _carried_out(plan: "Plan", bench: "Workbench") -> list["Row"]:
     from ecgedge_convert.convert_plan import carry_out
 
     console = Console(stderr=True)
@@ -70,12 +72,14 @@ def _carried_out(plan: "Plan", bench: "Workbench") -> list["Converted"]:
 
         def begin(variant: "Variant") -> "Advance":
             progress.update(task, description=variant.name)
-            return lambda what, _share: progress.update(task, description=f"{variant.name}: {what}")
+            return lambda change, epoch, epochs, loss: progress.update(
+                task, description=f"{variant.name}: {change}, epoch {epoch} of {epochs}, loss {loss:.3f}"
+            )
 
         return carry_out(plan, bench, begin=begin, done=lambda _one: progress.advance(task))
 
 
-def _print(rows: list["Converted"], bench: "Workbench") -> None:
+def _print(rows: list["Row"], bench: "Workbench") -> None:
     from ecgedge_convert.convert_table import convert_table, remarks
 
     drawn = bench.calibration
@@ -85,23 +89,36 @@ def _print(rows: list["Converted"], bench: "Workbench") -> None:
     for words in remarks(rows):
         click.echo(words)
     for row in rows:
-        if row.bundle is not None and row.path is not None:
-            click.echo(f"{row.path}: {row.bundle.manifest.name} {row.bundle.manifest.version}, self-test passed")
+        if row.made is not None:
+            manifest = row.made.bundle.manifest
+            click.echo(f"{row.path}: {manifest.name} {manifest.version}, self-test passed")
 
 
-def _print_parity(bench: "Workbench", rows: list["Converted"], *, split: str) -> None:
+def _print_errors(bench: "Workbench", rows: list["Row"]) -> None:
+    from ecgedge_convert.convert_table import error_table
+    from ecgedge_convert.layer_errors import layer_errors
+
+    for row in rows:
+        if row.made is not None and row.variant.kind in ("int8", "int16x8"):
+            errors = layer_errors(bench, row.variant, row.made.bundle.model)
+            title = f"{row.variant.name}: the layers that lose most, against float32, on {errors.inputs} inputs"
+            Console().print(error_table(errors.worst, title=title))
+            click.echo("lost dB is what the layer itself takes away; leave one in float with --keep-float LAYER")
+
+
+def _print_parity(bench: "Workbench", rows: list["Row"], *, split: str) -> None:
     from ecgedge_convert.conversion import convert_variant
+    from ecgedge_convert.convert_plan import REFERENCE
     from ecgedge_convert.parity import compare
-    from ecgedge_convert.variant import Variant
     from ecgedge_train.datasets import DATASETS
     from ecgedge_train.split import SPLITS
 
     recordings = list(DATASETS["mitdb"](SPLITS[split], root=bench.root))
-    reference = convert_variant(bench, Variant("float32", "float32"), name="float32").bundle
+    reference = convert_variant(bench, REFERENCE, name="float32").bundle
     for row in rows:
-        if row.bundle is None or reference is None:
+        if row.made is None:
             continue
-        found = compare(reference, row.bundle, recordings)
+        found = compare(reference, row.made.bundle, recordings)
         click.echo(
             f"parity on {split}, {row.variant.name}: {found.agreeing} of {found.beats} beats agree "
             f"({100 * found.agreement:.2f} %); jk float {found.jk_float:.4f}, {row.variant.kind} {found.jk_int8:.4f}"
