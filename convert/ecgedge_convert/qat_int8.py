@@ -3,15 +3,9 @@
 from typing import TYPE_CHECKING
 
 from ecgedge.errors import InputError
-<<<<<<< HEAD
 from ecgedge_convert.qat import RANGED, ROUNDED
-from ecgedge_convert.quantise import _converted, tensorflow
-from ecgedge_convert.tflite_file import read_graph
-=======
-from ecgedge.runtime import Model
-from ecgedge_convert.qat import ROUNDED
 from ecgedge_convert.quantise import converted, tensorflow
->>>>>>> 6da0a1e (Convert: changes, targets, layer errors and one table per call)
+from ecgedge_convert.tflite_file import read_graph
 
 if TYPE_CHECKING:
     import keras as keras_3
@@ -34,20 +28,12 @@ def qat_to_int8(model: "keras_3.Model") -> bytes:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
-<<<<<<< HEAD
-    made = _named_inputs(_converted(converter), list(specs))
+    made = _named_inputs(converted(converter), list(specs))
     stayed = [tensor.name for tensor in read_graph(made).tensors if tensor.is_float]
     if stayed and not _left(model):
         raise InputError(
             f"tensor {stayed[0]} and {len(stayed) - 1} more stayed in float after QAT; convert without --qat"
         )
-=======
-    made = _named_inputs(converted(converter), list(specs))
-    loaded = Model(made)
-    for spec in (*loaded.inputs, *loaded.outputs):
-        if spec.dtype.name != "int8":
-            raise InputError(f"tensor {spec.name} is {spec.dtype.name} after QAT; convert without --qat")
->>>>>>> 6da0a1e (Convert: changes, targets, layer errors and one table per call)
     return made
 
 
