@@ -297,6 +297,10 @@ def test_without_float32_no_loss_is_told(place: Path, tmp_path: Path, capfd: pyt
     assert run("report", tmp_path, *QUICK) == 0
     assert "There is no unchanged float32 bundle" in capfd.readouterr().out
     assert {one["state"] for one in variants(values(tmp_path)).values()} == {"unknown"}
+    (tmp_path / "toy-int8.tflite").unlink()
+    (tmp_path / "toy-pruned.tflite").write_bytes((place / "pages/toy-float32.tflite").read_bytes())
+    assert run("report", tmp_path, *QUICK) == 0
+    assert "only one bundle" in capfd.readouterr().out
 
 
 def test_a_folder_that_cannot_be_written_is_named(

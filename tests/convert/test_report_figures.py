@@ -1,6 +1,8 @@
 """What a report is counted from: intervals, differences, fronts, turns, names beside points, words, meters."""
 
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 from xml.etree import ElementTree
@@ -277,6 +279,21 @@ def test_published_figures_have_a_source_a_protocol_and_a_figure() -> None:
     for one in found:
         assert one.source and one.protocol and one.data
         assert any(0 < one.value(name) < 1 for name in ("accuracy", "macro_f1", "balanced_accuracy"))
+
+
+def test_a_report_needs_no_tensorflow() -> None:
+    """What is only read and measured can be reported on a Raspberry Pi."""
+    paths = [str(Path(__file__).parents[2] / folder) for folder in (".", "train", "convert")]
+    code = (
+        f"import sys; sys.path[:0] = {paths!r}; sys.modules.update(dict.fromkeys(('tensorflow', 'keras', 'tf_keras')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; import ecgedge_convert.report.report, ecgedge_convert.commands.report"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_others_wrote_stays_text() -> None:

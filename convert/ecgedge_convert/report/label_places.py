@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from math import cos, hypot, pi, sin
 
 _GAP = 8.0
-_RINGS = (0.0, 6.0, 12.0, 20.0, 30.0, 44.0, 60.0, 82.0, 108.0)
+_RINGS = (0.0, 6.0, 12.0, 20.0, 30.0, 44.0, 60.0, 82.0, 108.0, 140.0, 180.0, 230.0)
 _NEAR = 12.0
+_CLASH = 500.0
 _ON_TEXT, _OUTSIDE, _ON_LINE = 10.0, 300.0, 0.25  # costs against a px of distance: per square px, px, square px
-_ANGLES = tuple(pi * k / 8 for k in (0, 8, 14, 2, 10, 6, 12, 4, 15, 1, 9, 7, 13, 3, 11, 5))  # right, left, then upwards
+_TURNS = (0, 16, 28, 4, 20, 12, 24, 8, 30, 2, 18, 14, 26, 6, 22, 10)
+_ANGLES = tuple(pi * k / 16 for k in (*_TURNS, *(k for k in range(32) if k % 2)))  # right, left, then upwards
 _GLYPH = 0.6
 """Width of a letter over the size of the type: sans-serif, on the safe side."""
 
@@ -90,7 +92,8 @@ def _candidates(x: float, y: float, width: float, size: float) -> list[tuple[Pla
 def _cost(place: Place, distance: float, taken: Sequence[Box], lines: Sequence[Box], frame: Box) -> float:
     on_text = sum(place.box.overlap(other) for other in taken)
     on_lines = sum(place.box.overlap(other) for other in lines)
-    return _ON_TEXT * on_text + _OUTSIDE * place.box.outside(frame) + _ON_LINE * on_lines + distance
+    clash = _CLASH if on_text else 0.0
+    return clash + _ON_TEXT * on_text + _OUTSIDE * place.box.outside(frame) + _ON_LINE * on_lines + distance
 
 
 def edge_toward(box: Box, x: float, y: float) -> tuple[float, float]:

@@ -90,8 +90,8 @@ def _not_excluded(section: Section) -> str:
     if worst >= 0:
         return "No variant answers otherwise than float32 in a way that costs anything here."
     return (
-        f"No interval of a difference lies wholly below 0. The data is small: a loss of up to "
-        f"{difference(first, -worst).lstrip('+')}{unit(first)} of {TITLES[first]} is not excluded for every variant."
+        "No interval of a difference lies wholly below 0. The data is small: for the variant with the widest interval "
+        f"a loss of up to {difference(first, -worst).lstrip('+')}{unit(first)} of {TITLES[first]} is not excluded."
     )
 
 

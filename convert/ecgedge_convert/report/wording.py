@@ -127,5 +127,5 @@ def threads_words(number: int) -> str:
 
 
 def capital(words: str) -> str:
-    """With a capital letter at its start."""
-    return words[:1].upper() + words[1:]
+    """With a capital letter at its start; jk, a symbol, stays as it is."""
+    return words if words.startswith("jk") else words[:1].upper() + words[1:]
