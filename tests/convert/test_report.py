@@ -280,7 +280,7 @@ def test_a_damaged_bundle_is_refused_by_name(place: Path, tmp_path: Path, capfd:
 
 def test_folders_without_bundles_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run("report", tmp_path) == 1
-    assert "no bundle (*.tflite) in it; run: ecgedge convert" in capfd.readouterr().err
+    assert "no bundle (*.tflite) in it; write some with ecgedge convert" in capfd.readouterr().err
     assert run("report", tmp_path / "nowhere") == 1
     assert "no such folder" in capfd.readouterr().err
     (tmp_path / ".hidden").mkdir()
