@@ -264,6 +264,12 @@ def test_numbers_are_read_easily() -> None:
     assert [wording.count(n) for n in (12, 30_033, 165_980_160)] == ["12", "30.0 k", "166 M"]
     assert wording.value("jk", 0.7734) == ".773" and wording.value("accuracy", 0.8742) == "87.4 %"
     assert wording.interval("accuracy", Figure(0.9, 0.812, 1.0)) == "81.2 to 100.0"
+    assert [wording.value("agreement", share) for share in (1.0, 0.99995, 0.9996, 0.0)] == [
+        "100.0 %",
+        "99.995 %",
+        "99.96 %",
+        "0.0 %",
+    ]
     assert wording.listed(["a", "b", "c"]) == "a, b and c" and wording.listed(["a"]) == "a"
 
 

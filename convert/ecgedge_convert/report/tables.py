@@ -90,7 +90,7 @@ def cost_table(section: Section) -> Table:
         note=(
             "Model: the .tflite part, what is on the disk; gzip: what a download takes. Multiply-accumulates and peak "
             "tensor memory (all activations, without the interpreter's own buffers) are counted from the ops, for a "
-            "batch of one. kB is 1000 bytes."
+            "batch of one; float16 weights that are unpacked count as memory. kB is 1000 bytes."
         ),
     )
 

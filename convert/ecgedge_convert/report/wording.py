@@ -18,7 +18,7 @@ TITLES = {
     "VEB PPV": "VEB PPV",
 }
 """Name of a figure -> as it is written."""
-_NOTHING = 1e-9
+_NOTHING, _MOST_PLACES = 1e-9, 5
 _MINUS = "\N{MINUS SIGN}"
 _IN_PERCENT = frozenset(TITLES) - {"jk", "ece"}
 
@@ -32,7 +32,7 @@ def value(measure: str, figure: float) -> str:
     """A figure alone: `87.4 %`, or `.773` for those that are no share."""
     if not isfinite(figure):
         return NONE
-    return f"{100 * figure:.1f} %" if in_percent(measure) else _plain(figure)
+    return f"{_percent(figure)} %" if in_percent(measure) else _plain(figure)
 
 
 def interval(measure: str, figure: Figure) -> str:
@@ -40,7 +40,7 @@ def interval(measure: str, figure: Figure) -> str:
     if not (isfinite(figure.low) and isfinite(figure.high)):
         return ""
     if in_percent(measure):
-        return f"{100 * figure.low:.1f} to {100 * figure.high:.1f}"
+        return f"{_percent(figure.low)} to {_percent(figure.high)}"
     return f"{_plain(figure.low)} to {_plain(figure.high)}"
 
 
@@ -69,6 +69,14 @@ def difference_interval(measure: str, figure: Figure) -> str:
 def unit(measure: str) -> str:
     """What differences of a figure are in, with a space before it where there is one."""
     return " points" if in_percent(measure) else ""
+
+
+def _percent(share: float) -> str:
+    """One place after the point; more where a share that is not 0 or 1 would be written as if it were."""
+    places = 1
+    while places < _MOST_PLACES and 0 < share < 1 and float(f"{100 * share:.{places}f}") in (0.0, 100.0):
+        places += 1
+    return f"{100 * share:.{places}f}"
 
 
 def _plain(figure: float) -> str:
