@@ -10,7 +10,7 @@ from ecgedge_convert.report.drawings import (
     reliabilities,
 )
 from ecgedge_convert.report.section import Section
-from ecgedge_convert.report.tables import accuracy_table, cost_table, latency_table, published_table
+from ecgedge_convert.report.tables import accuracy_table, cost_table, latency_table
 from ecgedge_convert.report.verdicts import remarks, verdicts
 
 
@@ -27,7 +27,6 @@ def chapter(section: Section, anchor: str) -> Chapter:
             Part("What is had for what is paid", front_pictures(section)),
             Part("Class by class", (recall_picture(section), confusions(section))),
             Part("Is it as sure as it is right?", (reliabilities(section),)),
-            Part("Published by others", (published_table(section.family.task),)),
         ),
     )
 

@@ -1,6 +1,7 @@
 """From a folder of bundles to report.html, report.md and report.json: the order of the work, and nothing else."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ecgedge_convert.report.page import page
 from ecgedge_convert.report.section import Section, section
 from ecgedge_convert.report.shelf import Family, read_shelf
 from ecgedge_convert.report.speed import SpeedSettings, latency_of
+from ecgedge_convert.report.tables import published_table
 from ecgedge_convert.report.values import report_values
 
 PAGE, MARKDOWN, VALUES = "report.html", "report.md", "report.json"
@@ -96,26 +98,40 @@ def _warning(family: Family, held_out: HeldOut) -> str:
 def _write(request: Request, sections: list[Section], *, energy: str) -> Written:
     made = made_how(request.arguments, request.speed)
     chapters = [chapter(one, f"model-{number}") for number, one in enumerate(sections, 1)]
-    about = Chapter(
-        title="How this was made",
-        anchor="made",
-        lead="",
-        parts=(
-            Part("Limits", (Points((*_LIMITS, energy)),)),
-            Part("To repeat it", (Points(tuple(f"{name}: {words}" for name, words in made.items())),)),
-        ),
-    )
-    count = sum(len(one.rows) for one in sections)
-    lead = (
-        f"{count} bundles of {len(sections)} model{'s' if len(sections) > 1 else ''}, side by side: what each costs, "
-    )
     joint = [overview(alike, f"together-{number}") for number, alike in enumerate(together(sections), 1)]
-    document = Document("Model report", NOTICE, lead + "and what it loses.", (*joint, *chapters, about))
+    document = Document(
+        title="Model report",
+        notice=NOTICE,
+        lead=_lead(sections),
+        chapters=(*joint, *chapters, _theirs(sections), _about(made, energy)),
+    )
     values = json.dumps(report_values(sections, made, energy), indent=1) + "\n"
     contents = {PAGE: page(document), MARKDOWN: markdown(document), VALUES: values}
     for name, content in contents.items():
         write_whole(request.out / name, content.encode())
     return Written(tuple(request.out / name for name in contents), values, tuple(_told(chapters)))
+
+
+def _lead(sections: list[Section]) -> str:
+    bundles, models = sum(len(one.rows) for one in sections), len(sections)
+    return (
+        f"{bundles} bundle{'s' if bundles > 1 else ''} of {models} model{'s' if models > 1 else ''}, side by side: "
+        "what each costs, and what it loses."
+    )
+
+
+def _theirs(sections: list[Section]) -> Chapter:
+    """What others published for the tasks of this report."""
+    tasks = sorted({one.family.task for one in sections}, reverse=True)
+    parts = tuple(Part(f"For {task}s", (published_table(task),)) for task in tasks)
+    return Chapter("Published by others", "published", lead="", parts=parts)
+
+
+def _about(made: Mapping[str, str], energy: str) -> Chapter:
+    """Limits, and how to make the report again."""
+    repeat = Points(tuple(f"{name}: {words}" for name, words in made.items()))
+    parts = (Part("Limits", (Points((*_LIMITS, energy)),)), Part("To repeat it", (repeat,)))
+    return Chapter("How this was made", "made", lead="", parts=parts)
 
 
 def _told(chapters: list[Chapter]) -> list[str]:

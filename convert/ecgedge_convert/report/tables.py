@@ -166,7 +166,7 @@ def published_table(task: str) -> Table:
     )
     head = ("system", *(TITLES[name] for name in measures), "parameters", "data", "how it was tested", "source")
     return Table(
-        "Figures that others published, as they state them",
+        f"Figures for {task}s that others published, as they state them",
         head,
         rows,
         note="Not comparable with the figures above: their test data holds what they were trained on, or another "
