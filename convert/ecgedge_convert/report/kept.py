@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -102,4 +103,6 @@ def write_whole(path: Path, content: bytes) -> None:
         made.write_bytes(content)
         made.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            made.unlink(missing_ok=True)
         raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place with -o") from None
