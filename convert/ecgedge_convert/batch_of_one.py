@@ -1,6 +1,7 @@
 """A .tflite rewritten for devices that judge one input at a time: every shape fixed, shape arithmetic taken out.
 
-Knows nothing of targets. The answers stay the same, bit by bit; only the batch can no longer be changed.
+Knows nothing of targets. The answers stay the same, bit by bit; only the batch can no longer be changed, and an input
+that no op reads is gone.
 """
 
 from collections.abc import Collection, Mapping
@@ -100,15 +101,17 @@ def _drop_notes(content) -> None:  # type: ignore[no-untyped-def]
 
 
 def _drop_unused(content) -> None:  # type: ignore[no-untyped-def]
-    """Tensors, constants and kinds of op that nothing refers to, so that they cost neither flash nor arena."""
+    """Inputs, tensors, constants and kinds of op that nothing refers to: they would cost flash and arena."""
     main = content.subgraphs[0]
-    read = {int(index) for op in main.operators for index in (*op.inputs, *op.outputs)}
-    tensors = _renumbered((read | {int(i) for i in main.inputs} | {int(i) for i in main.outputs}) - {-1})
+    read = {int(index) for op in main.operators for index in (*op.inputs, *op.outputs)} | {int(i) for i in main.outputs}
+    tensors = _renumbered(read - {-1})
+    main.inputs = [index for index in main.inputs if int(index) in tensors]
     main.tensors = [main.tensors[index] for index in tensors]
     main.inputs, main.outputs = ([tensors[int(index)] for index in side] for side in (main.inputs, main.outputs))
     for op in main.operators:
         op.inputs, op.outputs = ([tensors.get(int(index), -1) for index in side] for side in (op.inputs, op.outputs))
     for signature in content.signatureDefs or ():
+        signature.inputs = [entry for entry in signature.inputs if entry.tensorIndex in tensors]
         for entry in (*signature.inputs, *signature.outputs):
             entry.tensorIndex = tensors[entry.tensorIndex]
     notes = [entry.buffer for entry in content.metadata or ()]

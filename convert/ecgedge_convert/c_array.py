@@ -154,7 +154,7 @@ def _tensors(manifest: Manifest, model: bytes, stem: str) -> Iterator[str]:
         ("OUTPUT", manifest.outputs, graph.outputs),
     ):
         places = {tensor.name: place for place, tensor in enumerate(found)}
-        for tensor in stated:
+        for tensor in (one for one in stated if one.tensor in places):
             yield from _tensor(tensor, f"{side}_{c_name(tensor.name).upper()}", places[tensor.tensor], stem)
 
 

@@ -72,6 +72,22 @@ def test_every_constant_begins_where_the_schema_wants_it(name: str) -> None:
     assert [place % ALIGNMENT for place in places] == [0] * len(places)
 
 
+def test_an_input_that_no_op_reads_is_gone() -> None:
+    tf = pytest.importorskip("tensorflow", reason="the workshop's extra [convert] is not installed")
+    specs = [tf.TensorSpec((None, 3), tf.float32, name=name) for name in ("unread", "read")]
+
+    @tf.function(input_signature=specs)
+    def network(unread, read):  # type: ignore[no-untyped-def]
+        del unread
+        return tf.nn.relu(read)
+
+    model = bytes(tf.lite.TFLiteConverter.from_concrete_functions([network.get_concrete_function()]).convert())
+    assert len(read_graph(model).inputs) == 2
+    for slim in (False, True):
+        (kept,) = Model(batch_of_one(model, slim=slim)).inputs
+        assert kept.name == "read"
+
+
 def test_what_is_no_model_is_named() -> None:
     with pytest.raises(BundleError, match=r"\.tflite model"):
         batch_of_one(b"nonsense")
