@@ -6,6 +6,7 @@ hardly vary, the rounding errors of its few weights add up to the same number ev
 a signal. The biases hold such a number exactly; nothing is added to the model and it costs no time.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from ecgedge.records import FloatArray
 from ecgedge_convert.batch_of_one import batch_of_one
 from ecgedge_convert.kept_tensors import KeptTensors, spread_rows
-from ecgedge_convert.tflite_file import GraphTensor, Op, read_graph
+from ecgedge_convert.tflite_file import GraphTensor, Op, read_graph, tflite_schema
 
 Float64Array = NDArray[np.float64]
 
@@ -47,7 +48,7 @@ def with_corrected_biases(float_model: bytes, quantised: bytes, inputs: Mapping[
 
     Returns
     -------
-    The model with other biases and nothing else changed.
+    The model with other biases and nothing else changed. A bias that shares its place in the file stays as it is.
     """
     float_model = batch_of_one(float_model)
     pairs = list(_pairs(float_model, quantised))
@@ -66,10 +67,10 @@ def _pairs(float_model: bytes, quantised: bytes) -> Iterator[_Pair]:
     """Ops with weights and a bias of their own in both models, matched by the name of what they give."""
     plain = {op.outputs[0].name: op for op in read_graph(float_model).ops if op.name in _WEIGHTED}
     rounded = [op for op in read_graph(quantised).ops if op.name in _WEIGHTED and len(op.inputs) > _BIAS]
-    readers = [op.inputs[_BIAS].index for op in rounded]
+    readers, alone = [op.inputs[_BIAS].index for op in rounded], _own_buffers(quantised)
     for op in rounded:
         bias, other = op.inputs[_BIAS], plain.get(op.outputs[0].name)
-        own = bias.constant is not None and readers.count(bias.index) == 1 and bias.dtype in _INTEGERS
+        own = bias.index in alone and readers.count(bias.index) == 1 and bias.dtype in _INTEGERS
         if own and other is not None and bias.scales and _is_same(other, op):
             yield _Pair(other, op)
 
@@ -152,10 +153,19 @@ def _real_weights(op: Op) -> Float64Array:
 
 def _subtract(content: bytearray, bias: GraphTensor, steps: Float64Array) -> None:
     """Change a bias where it stands in the file."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.Model.GetRootAs(content, 0)
-    place = model.Buffers(model.Subgraphs(0).Tensors(bias.index).Buffer()).DataAsNumpy()
-    values = place.view(_INTEGERS[bias.dtype])
+    model = tflite_schema().Model.GetRootAs(content, 0)
+    values = model.Buffers(_buffer(model, bias.index)).DataAsNumpy().view(_INTEGERS[bias.dtype])
     limits = np.iinfo(values.dtype)
     values[:] = np.clip(values - steps, limits.min, limits.max).astype(values.dtype)
+
+
+def _buffer(model, tensor: int) -> int:  # type: ignore[no-untyped-def]
+    return int(model.Subgraphs(0).Tensors(tensor).Buffer())
+
+
+def _own_buffers(quantised: bytes) -> set[int]:
+    """Tensors whose constant is theirs alone: the converter writes equal ones once, a bias of zeros and a shape too."""
+    model = tflite_schema().Model.GetRootAs(quantised, 0)
+    buffers = [_buffer(model, tensor) for tensor in range(model.Subgraphs(0).TensorsLength())]
+    count = Counter(buffers)
+    return {tensor for tensor, buffer in enumerate(buffers) if count[buffer] == 1}
