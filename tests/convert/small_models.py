@@ -1,0 +1,46 @@
+"""Small real networks for the tests of conversion, with the run folder or bundle that belongs to them."""
+
+import json
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from ecgedge.beats import BeatSettings
+
+FEATURES = ("before/q50_30", "after/q50_30", "qrs_correlation", "width")
+SETTINGS = BeatSettings(FEATURES, (0.0, 0.0, 0.5, 1.0), (0.3, 0.3, 0.5, 1.0))
+N_CLASSES = 4
+
+
+def beat_network(
+    keras: ModuleType, *, classes: int = N_CLASSES, wave: object = None, names: tuple[str, str] = ("beat", "features")
+):  # type: ignore[no-untyped-def]
+    """A beat model in Keras 3 or tf_keras; `wave` is laid behind its first convolution."""
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    beat, features = layers.Input((1, 96, 2), name=names[0]), layers.Input((len(FEATURES),), name=names[1])
+    x = layers.Conv2D(4, (1, 9), strides=(1, 4), activation="relu", name="first")(beat)
+    x = x if wave is None else wave(x)  # type: ignore[operator]
+    x = layers.Conv2D(4, (1, 5), activation="relu", name="second")(x)
+    x = layers.Concatenate(name="both")([layers.GlobalAveragePooling2D(name="pool")(x), features])
+    x = layers.Dense(16, activation="relu", name="hidden")(x)
+    return keras.Model([beat, features], layers.Dense(classes, activation="softmax", name="probabilities")(x))
+
+
+def beat_inputs(n: int = 160) -> dict[str, np.ndarray]:
+    """Inputs of `beat_network` that are no beats, but fill its ranges."""
+    rng = np.random.default_rng(1)
+    return {
+        "beat": rng.normal(size=(n, 1, 96, 2)).astype(np.float32),
+        "features": rng.uniform(-1, 1, (n, len(FEATURES))).astype(np.float32),
+    }
+
+
+def write_run(folder: Path, model) -> Path:  # type: ignore[no-untyped-def]
+    """The folder of a training run."""
+    folder.mkdir()
+    model.save(folder / "model.keras")
+    (folder / "settings.json").write_text(json.dumps({"beats": SETTINGS.to_manifest(), "decision": {}}))
+    (folder / "training.json").write_text(json.dumps({"recipe": "small"}))
+    return folder

@@ -1,0 +1,171 @@
+"""Several variants in one call: names, recipes, the table, and what is left when something goes wrong."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+keras = pytest.importorskip("keras", reason="the workshop's extra [convert] is not installed")
+pytest.importorskip("tensorflow", reason="the workshop's extra [convert] is not installed")
+
+from rich.console import Console  # noqa: E402
+
+from ecgedge.bundle import read_bundle  # noqa: E402
+from ecgedge.cli import ecgedge, run_command  # noqa: E402
+from ecgedge.errors import BundleError, InputError, SettingsError  # noqa: E402
+from ecgedge_convert.convert_plan import SUMMARY, asked_variants, carry_out, make_plan  # noqa: E402
+from ecgedge_convert.convert_table import convert_table, remarks  # noqa: E402
+from ecgedge_convert.source import read_source  # noqa: E402
+from ecgedge_convert.variant import KINDS, Variant  # noqa: E402
+from ecgedge_convert.variant_recipe import read_variants  # noqa: E402
+from tests.convert.small_models import beat_network, write_run  # noqa: E402
+from tests.convert.test_kept_layers import Wave  # noqa: E402
+from tests.convert.test_source import bench  # noqa: E402
+
+RECIPES = Path(__file__).parents[2] / "convert/recipes"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_run(tmp_path_factory.mktemp("plan") / "run", beat_network(keras))
+
+
+def test_all_kinds_in_one_table(run: Path, tmp_path: Path) -> None:
+    (tmp_path / SUMMARY).write_text("of an earlier call")
+    plan = make_plan(asked_variants(KINDS, Variant("asked")), tmp_path, name="small")
+    told: list[str] = []
+    rows = carry_out(plan, bench(read_source(run)), done=lambda row: told.append(row.variant.name))
+    assert told == list(KINDS) and all(row.made is not None and row.comparison is not None for row in rows)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([SUMMARY, *(f"small-{k}.tflite" for k in KINDS)])
+    console = Console(width=100, record=True, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
+    console.print(convert_table(rows, title="small"))
+    lines = console.export_text().splitlines()
+    assert [line.split()[0] for line in lines if line.split()[:1] and line.split()[0] in KINDS] == list(KINDS)
+    assert any("time stays as it was" in words for words in remarks(rows))
+    said = json.loads((tmp_path / SUMMARY).read_text())
+    for row in said["variants"]:
+        manifest = read_bundle(tmp_path / row["file"]).manifest
+        assert manifest.model_sha256 == row["model_sha256"] and manifest.training["conversion"] == row["conversion"]
+        assert ("calibration" in row["conversion"]) == (row["kind"] in ("int8", "int16x8"))
+        assert row["compared with float32"]["agreement"] > 0.9
+    int8 = next(row for row in said["variants"] if row["kind"] == "int8")
+    assert int8["conversion"]["calibration"]["count"] == 160 and int8["conversion"]["libraries"]["tensorflow"]
+
+
+def test_one_that_is_refused_is_a_row(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", beat_network(keras, wave=Wave(name="wave")))
+    model = keras.models.load_model(run / "model.keras", custom_objects={"Wave": Wave})
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "small-int16x8.tflite").write_bytes(b"of an earlier call")
+    source = read_source(write_run(tmp_path / "plain", beat_network(keras)))
+    object.__setattr__(source.network, "model", model)
+    plan = make_plan(asked_variants(("float32", "int16x8"), Variant("asked")), out, name="small")
+    rows = carry_out(plan, bench(source))
+    assert rows[0].made is not None and rows[1].made is None and "no op SIN" in rows[1].refused
+    assert not (out / "small-int16x8.tflite").exists()
+    assert "no op SIN" in json.loads((out / SUMMARY).read_text())["variants"][1]["refused"]
+    assert any("int16x8: none, int16x8: no op SIN" in words for words in remarks(rows))
+    with pytest.raises(InputError, match="layer wave: op SIN cannot be quantised"):
+        carry_out(make_plan(asked_variants((), Variant("asked")), out / "x.tflite", name="small"), bench(source))
+    assert not (out / "x.tflite").exists()
+
+
+def test_places_that_do_not_fit_are_named_before_the_work(tmp_path: Path) -> None:
+    several = asked_variants(KINDS, Variant("asked"))
+    with pytest.raises(InputError, match=r"5 variants .* do not fit one file"):
+        make_plan(several, tmp_path / "x.tflite", name="x")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="a file; name a folder"):
+        make_plan(several, tmp_path / "file", name="x")
+    with pytest.raises(BundleError, match="cannot be written"):
+        make_plan(several, tmp_path / "file/below", name="x")
+    with pytest.raises(BundleError, match="cannot be written"):
+        make_plan(several, Path("/proc/nowhere"), name="x")
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from tests.convert.test_source import bench, read_source
+from ecgedge_convert.convert_plan import asked_variants, carry_out, make_plan
+from ecgedge_convert.variant import Variant
+from ecgedge.errors import BundleError
+source, out = read_source(Path(sys.argv[1])), Path(sys.argv[2])
+plan = make_plan(asked_variants(("float16", "float32"), Variant("asked")), out, name="small")
+work = bench(source)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+def limit(row):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+try:
+    carry_out(plan, work, done=limit)
+except BundleError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_fills_leaves_whole_bundles_only(run: Path, tmp_path: Path) -> None:
+    """The second bundle meets a limit of 4000 bytes a file, which the kernel enforces as it does a full disk."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / SUMMARY).write_text("of an earlier call")
+    (out / "small-float32.tflite").write_text("of an earlier call")
+    found = subprocess.run(
+        [sys.executable, "-c", FULL, run, out], check=True, timeout=300, capture_output=True, text=True
+    )
+    assert "small-float32.tflite: cannot be written (File too large)" in found.stdout
+    assert [path.name for path in out.iterdir()] == ["small-float16.tflite"]
+    assert read_bundle(out / "small-float16.tflite").manifest.name == "small-float16"
+    assert resource.RLIMIT_FSIZE is not None and signal.SIGXFSZ
+
+
+def test_the_shipped_recipe_names_all_changes() -> None:
+    variants = {variant.name: variant for variant in read_variants(RECIPES / "variants.toml")}
+    assert set(variants) == {*KINDS, "pruned", "channels", "clustered", "qat", "pruned-qat"}
+    assert variants["pruned"].prune == 0.8 and variants["channels"].channels == 0.5
+    assert variants["pruned-qat"].qat and variants["pruned-qat"].prune and not variants["int8"].changes_weights
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "must hold"),
+        ("x = 1\n[[variant]]\nname = 'a'", "x does not belong there"),
+        ("[[variant]]\nname = 'a'\nprun = 0.5", "did you mean 'prune'"),
+        ("[[variant]]\nname = 'a'\nkind = 'int4'", "choose one of float32"),
+        ("[[variant]]\nname = 'a'\nprune = 1.0", "0 to below 1"),
+        ("[[variant]]\nname = 'a/b'", "no file name"),
+        ("[[variant]]\nname = 'a'\nkind = 'float16'\nqat = true", "training for int8 needs int8"),
+        ("[[variant]]\nname = 'a'\n[[variant]]\nname = 'a'", "two variants are called a"),
+        ("[[variant", "no recipe of variants"),
+    ],
+)
+def test_a_recipe_that_is_wrong_is_named(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(SettingsError, match=said):
+        read_variants(tmp_path / "r.toml")
+
+
+def test_options_that_do_not_fit_are_named(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    recipe = str(RECIPES / "variants.toml")
+    for words, said in (
+        (["--recipe", recipe, "--int8"], "says all of its variants"),
+        (["--prune", "1.5"], "0 to below 1"),
+        (["--keep-float", "a", "--float16"], "only int8 has layers to keep"),
+        (["--all", "-o", str(tmp_path / "x.tflite")], "do not fit one file"),
+        (["--calibrate", "cats"], "calibrated with mitdb"),
+    ):
+        arguments = ["convert", str(run), "-o", str(tmp_path / "out"), *words]
+        assert run_command(ecgedge, arguments, program="ecgedge") == 1
+        assert said in capfd.readouterr().err
+
+
+def test_names_say_what_was_changed() -> None:
+    wanted = Variant("asked", channels=0.5, prune=0.8, qat=True)
+    assert [variant.name for variant in asked_variants((), wanted)] == ["channels-pruned-qat-int8"]
+    assert [variant.name for variant in asked_variants(("float16",), Variant("asked", target="mcu"))] == ["mcu-float16"]
