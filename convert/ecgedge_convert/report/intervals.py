@@ -71,11 +71,18 @@ def sample(answers: Answers, *, draws: int = DRAWS, seed: int = SEED) -> Sample:
 
 
 def agreement(one: Answers, other: Answers, *, draws: int = DRAWS, seed: int = SEED) -> Figure:
-    """Share of the items that two models call the same, no answer being a call too."""
+    """Share of the items that two models call the same, no answer being a call too.
+
+    Where patients are drawn and every beat is called the same, there is no interval: patients are too few to give one.
+    """
     counts = alike(one, other)
-    shares = {"agreement": _share(*(_weights(len(counts), draws=draws, seed=seed) @ counts).T)}
+    shares = _share(*(_weights(len(counts), draws=draws, seed=seed) @ counts).T)
     same, items = counts.sum(axis=0)
-    return Sample({"agreement": float(same / items)}, shares, {"agreement": len(counts)}).figure("agreement")
+    if same == items and len(one.rows) == len(ROWS):
+        return Figure(1.0, float("nan"), float("nan"))
+    return Sample({"agreement": float(same / items)}, {"agreement": shares}, {"agreement": len(counts)}).figure(
+        "agreement"
+    )
 
 
 def _weights(n_groups: int, *, draws: int, seed: int) -> Values:

@@ -54,7 +54,9 @@ def _accuracy_row(section: Section, row: Row) -> tuple[Cell, ...]:
     lost = [_lost_cell(row, name) for name in section.judged]
     agreement = Cell(NONE, tone="soft")
     if row.agreement is not None:
-        agreement = Cell(value("agreement", row.agreement.value), interval("agreement", row.agreement))
+        agreement = Cell(
+            value("agreement", row.agreement.value), interval("agreement", row.agreement) or "every answer"
+        )
     return (_name_cell(row), *figures, agreement, *lost, Cell(words, tone=tone), _figure_cell(row, "ece"))
 
 
