@@ -157,7 +157,14 @@ def _quantised(bench: Workbench, variant: Variant, network: Changed | None) -> b
     model = source.network.model if network is None else network.model
     what: Convertible | None = model if model is not None else source.network.saved_model
     assert what is not None
-    return _all_int8(convert(what, variant.kind, representative, keep_float=variant.keep_float), variant)
+    converted = convert(
+        what,
+        variant.kind,
+        representative,
+        keep_float=variant.keep_float,
+        dense_per_channel=variant.target != "mcu",
+    )
+    return _all_int8(converted, variant)
 
 
 def _all_int8(converted: bytes, variant: Variant) -> bytes:

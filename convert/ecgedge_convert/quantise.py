@@ -44,6 +44,7 @@ def convert(
     representative: Representative | None = None,
     *,
     keep_float: Sequence[str] = (),
+    dense_per_channel: bool = True,
     correct: bool = True,
 ) -> bytes:
     """The model as a .tflite; the same model and data give the same bytes.
@@ -52,6 +53,8 @@ def convert(
     ----------
     representative : inputs whose range sets the scales and zero points of int8 and int16x8; at least 100 of them
     keep_float : layers whose ops stay in float32; int8 only
+    dense_per_channel : a scale for each unit of a dense layer; one for the whole layer is smaller, and all that
+        releases of TensorFlow Lite Micro before autumn 2024 read
     correct : take the mean shift of rounded weights out of the biases, see `bias_correction`; not for a network that
         was trained with the rounding in view
 
@@ -68,6 +71,7 @@ def convert(
             raise InputError(f"{kind} needs representative data; name it with --calibrate DATA:N")
         check_representative(model, representative)
     converter = _converter(model)
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = not dense_per_channel
     _set_kind(converter, kind, representative)
     if representative is None or kind not in CALIBRATED:
         return converted(converter, kind=kind)

@@ -9,7 +9,8 @@ pytest.importorskip("tensorflow", reason="the workshop's extra [convert] is not 
 from ecgedge.errors import InputError  # noqa: E402
 from ecgedge.runtime import Model, dequantise, quantise  # noqa: E402
 from ecgedge_convert.export import spec_of  # noqa: E402
-from ecgedge_convert.quantise import to_float32, to_int8  # noqa: E402
+from ecgedge_convert.quantise import convert, to_float32, to_int8  # noqa: E402
+from ecgedge_convert.tflite_file import read_graph  # noqa: E402
 
 NAMES = ("window", "rhythm")
 
@@ -68,3 +69,14 @@ def test_the_same_model_gives_the_same_bytes(model: "keras.Model", inputs: dict[
 def test_bad_representative_data_is_named(model, inputs, change, said) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError, match=said):
         to_int8(model, change(inputs))
+
+
+def test_dense_layers_may_have_one_scale(model: "keras.Model", inputs: dict[str, np.ndarray]) -> None:
+    found = {}
+    for per_channel in (True, False):
+        quantised = convert(model, "int8", inputs, dense_per_channel=per_channel)
+        (dense,) = [op for op in read_graph(quantised).ops if op.name == "FULLY_CONNECTED"]
+        found[per_channel] = len(dense.inputs[1].scales), len(quantised)
+        assert np.abs(run(quantised, inputs) - model.predict(inputs, verbose=0)).max() < 0.03
+    assert (found[True][0], found[False][0]) == (4, 1)
+    assert found[False][1] < found[True][1]
