@@ -16,7 +16,7 @@ from ecgedge.errors import InputError
 from ecgedge.manifest import Json
 from ecgedge_convert.channels import without_channels
 from ecgedge_convert.cluster import clustered
-from ecgedge_convert.fine_tune import History, Teach, fine_tune
+from ecgedge_convert.fine_tune import TEACH_SHARE, History, Teach, fine_tune
 from ecgedge_convert.graph import Graph, build, graph_of
 from ecgedge_convert.prune import SAVES, pruned
 from ecgedge_convert.qat import rounded
@@ -39,6 +39,8 @@ class Tuning:
     """Batches, rounded up to whole epochs."""
     rate: float
     """Learning rate at its height, as a share of what the run was trained with."""
+    teach_share: float = TEACH_SHARE
+    """Of the teacher in the targets; the rest is the label."""
 
 
 TUNING = {
@@ -46,7 +48,7 @@ TUNING = {
     "teachers": Tuning(400, 0.3),
     "prune": Tuning(500, 0.5),
     "cluster": Tuning(100, 0.1),
-    "qat": Tuning(150, 0.05),
+    "qat": Tuning(150, 0.05, teach_share=1.0),  # to say the same, not to learn anew
 }
 _FOR_IMPORTANCE = 1000
 """Examples that say what a channel is worth."""
@@ -246,6 +248,7 @@ def _rounded(graph: Graph, work: _Work) -> Changed:
         epochs=work.epochs("qat"),
         learning_rate=work.rate("qat"),
         teach=work.teach,
+        teach_share=TUNING["qat"].teach_share,
         seed=variant.seed,
         advance=work.told_of("qat"),
     )
