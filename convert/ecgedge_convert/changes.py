@@ -20,7 +20,7 @@ from ecgedge_convert.fine_tune import TEACH_SHARE, History, Teach, fine_tune
 from ecgedge_convert.graph import Graph, build, graph_of
 from ecgedge_convert.prune import SAVES, pruned
 from ecgedge_convert.qat import rounded
-from ecgedge_convert.teachers import taught_by, teachers_of
+from ecgedge_convert.teachers import called, taught_by, teachers_of
 from ecgedge_convert.tuning_data import Batch, TuningData, data_of
 from ecgedge_convert.variant import Variant
 
@@ -143,7 +143,7 @@ def changed(
     work = _Work(variant, data, taught_by(teachers, keras=keras), advance, {})
     work.facts["fine_tuned_on"] = {
         "held_back": data.held_back.what,
-        "teachers": [*variant.teachers] or ["the model itself, before it was changed"],
+        "teachers": [*called(variant.teachers)] or ["the model itself, before it was changed"],
         "seed": variant.seed,
     }
     return _changed(model, work)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ecgedge.errors import InputError
 from ecgedge_convert.fine_tune import Teach, probabilities_of
-from ecgedge_convert.run import load_model
+from ecgedge_convert.run import load_model, run_json
 from ecgedge_convert.tuning_data import FloatArray, Inputs
 
 if TYPE_CHECKING:
@@ -51,6 +51,12 @@ def teachers_of(names: Sequence[str], student: "keras_3.Model") -> list["keras_3
     for name, model in zip(names, found, strict=True):
         _require_alike(name, model, student)
     return found
+
+
+def called(names: Sequence[str]) -> list[str]:
+    """Recipe and hash of each run, for a manifest: no path of this machine."""
+    facts = [run_json(Path(name), "training.json") for name in names]
+    return [f"{each.get('recipe', '?')} {str(each.get('recipe_sha256', ''))[:8]}".strip() for each in facts]
 
 
 def _require_alike(name: str, teacher: "keras_3.Model", student: "keras_3.Model") -> None:

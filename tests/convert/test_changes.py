@@ -1,5 +1,6 @@
 """Pruning, clustering and quantisation-aware training of small trained networks, through to int8."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from ecgedge_convert.run import load_model  # noqa: E402
 from ecgedge_convert.tflite_file import read_graph  # noqa: E402
 from ecgedge_convert.tuning_data import data_of  # noqa: E402
 from ecgedge_convert.variant import Variant  # noqa: E402
-from tests.convert.small_runs import beat_run, page_run  # noqa: E402
+from tests.convert.small_runs import BEAT_RECIPE, beat_run, page_run  # noqa: E402
+
+SHA256 = hashlib.sha256(BEAT_RECIPE.encode()).hexdigest()
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +108,18 @@ def test_the_same_seed_gives_the_same_bytes(runs: dict[str, Path]) -> None:
         change(runs["page"], Variant("all", channels=0.75, prune=0.5, qat=True, epochs=1, seed=4)).model
     )
     assert other != made[0]
+
+
+def test_a_variant_learns_from_the_teachers_it_names(runs: dict[str, Path]) -> None:
+    told: list[tuple[str, int, int]] = []
+    run = runs["beat"]
+    found = changed(
+        load_model(run),
+        Variant("taught", teachers=(str(run), str(run)), epochs=2),
+        run,
+        root=None,
+        advance=lambda change, epoch, epochs, _loss: told.append((change, epoch, epochs)),
+    )
+    assert found.facts["fine_tuned_on"]["teachers"] == [f"tiny {SHA256[:8]}"] * 2
+    assert told == [("teachers", 1, 2), ("teachers", 2, 2)] and not found.rounded
+    assert found.facts["teachers"]["history"][-1]["called_as_teacher"] > 0.9
