@@ -69,12 +69,17 @@ def _of_each(blocks: list[IntArray], counts: list[int]) -> Removed:
 
 
 def _by_price(blocks: list[IntArray], floors: list[int], cost: "_Cost", scores: Scores, budget: float) -> list[int]:
-    """Take out what loses least for what it saves, step by step, until the rest costs no more than the budget."""
+    """Take out what loses least for what it saves, step by step, until the rest costs no more than the budget.
+
+    Channels of one block say alike things, so that each that goes makes the others worth more: what a block has lost is
+    the square of the sum of the roots of the scores, as if their errors all pointed one way.
+    """
     counts, cost = [0] * len(blocks), cost.copy()
+    sums = [np.concatenate([[0.0], np.cumsum(np.sqrt(scores[block]))]) for block in blocks]
     while cost.now > budget:
         offers = [
-            (_price(block[gone : gone + count], cost, scores), number, count)
-            for number, (block, gone, floor) in enumerate(zip(blocks, counts, floors, strict=True))
+            (_price(block[gone : gone + count], cost, lost[gone + count] ** 2 - lost[gone] ** 2), number, count)
+            for number, (block, gone, floor, lost) in enumerate(zip(blocks, counts, floors, sums, strict=True))
             for count in _next_counts(len(block) - gone, step_of(len(block)), floor)
         ]
         price, number, count = min(offers, default=(float("inf"), 0, 0))
@@ -91,10 +96,10 @@ def _next_counts(left: int, step: int, floor: int) -> list[int]:
     return [count for count in range(first, first + _FARTHEST * step, step) if left - count >= floor]
 
 
-def _price(group: IntArray, cost: "_Cost", scores: Scores) -> float:
+def _price(group: IntArray, cost: "_Cost", lost: float) -> float:
     """What is lost for a unit saved; infinite where nothing is saved."""
     saved = cost.now - cost.without(group)
-    return float(scores[group].sum()) / saved if saved > 0 else float("inf")
+    return float(lost) / saved if saved > 0 else float("inf")
 
 
 @dataclass
