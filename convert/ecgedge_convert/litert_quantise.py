@@ -8,6 +8,7 @@ from ecgedge.chatter import without_chatter
 from ecgedge.errors import InputError
 from ecgedge.extras import require
 from ecgedge.records import FloatArray
+from ecgedge_convert.bias_correction import with_corrected_biases
 from ecgedge_convert.quantise import FEWEST, Representative
 from ecgedge_convert.refused_ops import refusal
 from ecgedge_convert.variant import Kind
@@ -42,9 +43,10 @@ def convert_tflite(model: bytes, kind: Kind, representative: Representative | No
     with without_chatter(*CHATTER), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         try:
             measured = tool.calibrate(_by_signature(model, representative)) if tool.need_calibration else None
-            return bytes(tool.quantize(measured, enable_progress_bar=False).quantized_model)
+            made = bytes(tool.quantize(measured, enable_progress_bar=False).quantized_model)
         except (ValueError, RuntimeError, NotImplementedError) as error:
             raise refusal(error, kind=kind) from error
+    return made if representative is None else with_corrected_biases(model, made, representative)
 
 
 def _recipe(kind: Kind) -> "qtyping.ModelQuantizationRecipe":

@@ -65,7 +65,8 @@ def tensor_errors(float_model: bytes, quantised: bytes, inputs: Mapping[str, Flo
     """
     float_model, quantised = batch_of_one(float_model), batch_of_one(quantised)
     there = {t.name: t for op in read_graph(float_model).ops for t in op.outputs}
-    ops = [op for op in read_graph(quantised).ops if op.outputs and op.outputs[0].name in there]
+    graph = read_graph(quantised)
+    ops = [op for op in graph.ops if op.outputs and op.outputs[0].name in there]
     if not ops:
         raise InputError("the two models share no tensor; convert both from one network")
     sums: dict[str, _Sums] = {}
@@ -73,6 +74,8 @@ def tensor_errors(float_model: bytes, quantised: bytes, inputs: Mapping[str, Flo
     for row in spread_rows(inputs, MOST_INPUTS):
         one.run(row)
         other.run(row)
+        for tensor in graph.inputs:  # rounded as well
+            _add(sums.setdefault(tensor.name, _Sums()), row[tensor.name], other.real(tensor))
         for tensor in _compared(ops):
             _add(sums.setdefault(tensor.name, _Sums()), one.real(there[tensor.name]), other.real(tensor))
     return tuple(_error(op, sums) for op in ops if op.outputs[0].name in sums)

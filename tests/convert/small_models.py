@@ -25,7 +25,10 @@ def beat_network(
     x = layers.Conv2D(4, (1, 5), activation="relu", name="second")(x)
     x = layers.Concatenate(name="both")([layers.GlobalAveragePooling2D(name="pool")(x), features])
     x = layers.Dense(16, activation="relu", name="hidden")(x)
-    return keras.Model([beat, features], layers.Dense(classes, activation="softmax", name="probabilities")(x))
+    model = keras.Model([beat, features], layers.Dense(classes, activation="softmax", name="probabilities")(x))
+    rng = np.random.default_rng(0)
+    model.set_weights([0.1 * rng.normal(size=w.shape) if w.ndim == 1 else w for w in model.get_weights()])
+    return model
 
 
 def beat_inputs(n: int = 160) -> dict[str, np.ndarray]:

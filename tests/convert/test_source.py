@@ -95,7 +95,9 @@ def test_every_make_answers_as_its_run(make, run: Path, expected: np.ndarray, tm
         pytest.importorskip("ai_edge_quantizer", reason="the optional extra [quantizer] is not installed")
     quantised = made(source, "int8")
     assert {tensor.dtype for tensor in (*quantised.manifest.inputs, *quantised.manifest.outputs)} == {"int8"}
-    assert compared(expected, answers_of(quantised, beat_inputs(40))).largest_difference < 0.05
+    assert compared(expected, answers_of(quantised, beat_inputs(40))).largest_difference < (
+        0.1 if make is float_tflite else 0.05
+    )
 
 
 def test_a_float_bundle_brings_its_own(run: Path, expected: np.ndarray, tmp_path: Path) -> None:
