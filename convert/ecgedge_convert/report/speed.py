@@ -21,9 +21,9 @@ from ecgedge_convert.report.intervals import Figure
 from ecgedge_convert.report.kept import KeptLatencies
 
 THREADS = (1, 2, 4)
-_WARM_UP_CALLS = 5
-_FEWEST = 3
-"""Calls in a turn, however long each takes."""
+_WARM_UP_CALLS = 2
+_FEWEST = 1
+"""Calls in a turn, however long each takes: int16x8 runs on slow reference kernels."""
 _DRAWS = 1000
 _LIMITS = (2.5, 97.5)
 

@@ -88,7 +88,9 @@ def _not_excluded(section: Section) -> str:
         (row.lost[first].low for row in section.rows if row.lost and isfinite(row.lost[first].low)), default=0.0
     )
     if worst >= 0:
-        return "No variant answers otherwise than float32 in a way that costs anything here."
+        known = [row.agreement.low for row in section.rows if row.agreement and isfinite(row.agreement.low)]
+        others = f" Of new ones up to {100 * (1 - min(known)):.1f} % may be answered otherwise." if known else ""
+        return f"No variant answers otherwise than float32 in a way that costs anything here.{others}"
     return (
         "No interval of a difference lies wholly below 0. The data is small: for the variant with the widest interval "
         f"a loss of up to {difference(first, -worst).lstrip('+')}{unit(first)} of {TITLES[first]} is not excluded."
