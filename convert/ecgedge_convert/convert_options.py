@@ -7,8 +7,7 @@ from typing import ParamSpec, TypedDict, TypeVar
 import click
 
 from ecgedge.errors import SettingsError
-from ecgedge_convert.convert_plan import asked_variants
-from ecgedge_convert.variant import KINDS, TARGETS, Kind, Target, Variant
+from ecgedge_convert.variant import KINDS, TARGETS, Kind, Target, Variant, asked_variants
 from ecgedge_convert.variant_recipe import read_variants, require_sense
 
 P = ParamSpec("P")

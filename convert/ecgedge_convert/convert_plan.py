@@ -19,7 +19,7 @@ from ecgedge_convert.calibration import Calibration
 from ecgedge_convert.comparison import Comparison, answers_of, compared
 from ecgedge_convert.conversion import Advance, Converted, Workbench, convert_variant
 from ecgedge_convert.targets import finish
-from ecgedge_convert.variant import Kind, Variant
+from ecgedge_convert.variant import Variant
 from ecgedge_train.pages.files import write_json
 
 SUMMARY = "conversions.json"
@@ -74,27 +74,6 @@ class Plan:
     def path(self, variant: Variant) -> Path:
         """File of the bundle."""
         return self.out / f"{self.bundle_name(variant)}.tflite" if self.is_folder else self.out
-
-
-def asked_variants(kinds: Sequence[Kind], wanted: Variant) -> tuple[Variant, ...]:
-    """A variant for each kind, changed as wanted; int8 where no kind was named."""
-    return tuple(
-        replace(wanted, kind=kind, name=variant_name(replace(wanted, kind=kind))) for kind in kinds or ("int8",)
-    )
-
-
-def variant_name(variant: Variant) -> str:
-    """What was changed, and the kind, such as `channels-int8`."""
-    words = (
-        ("channels", variant.channels < 1),
-        ("pruned", variant.prune > 0),
-        ("clustered", variant.cluster > 0),
-        ("distilled", bool(variant.teachers)),
-        ("qat", variant.qat),
-        ("kept", bool(variant.keep_float)),
-        (variant.target, variant.target != "pi"),
-    )
-    return "-".join([*(word for word, holds in words if holds), variant.kind])
 
 
 def make_plan(variants: Sequence[Variant], out: Path, *, name: str) -> Plan:

@@ -1,6 +1,7 @@
 """One way to convert a model: what is done to the network before, and how its numbers are written."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 Kind = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
@@ -38,3 +39,24 @@ class Variant:
     def changes_weights(self) -> bool:
         """Whether training data is needed."""
         return self.channels < 1 or self.prune > 0 or self.cluster > 0 or self.qat or bool(self.teachers)
+
+
+def asked_variants(kinds: Sequence[Kind], wanted: Variant) -> tuple[Variant, ...]:
+    """A variant for each kind, changed as wanted; int8 where no kind was named."""
+    return tuple(
+        replace(wanted, kind=kind, name=variant_name(replace(wanted, kind=kind))) for kind in kinds or ("int8",)
+    )
+
+
+def variant_name(variant: Variant) -> str:
+    """What was changed, and the kind, such as `channels-int8`."""
+    words = (
+        ("channels", variant.channels < 1),
+        ("pruned", variant.prune > 0),
+        ("clustered", variant.cluster > 0),
+        ("distilled", bool(variant.teachers)),
+        ("qat", variant.qat),
+        ("kept", bool(variant.keep_float)),
+        (variant.target, variant.target != "pi"),
+    )
+    return "-".join([*(word for word, holds in words if holds), variant.kind])

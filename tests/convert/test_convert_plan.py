@@ -18,10 +18,10 @@ from rich.console import Console  # noqa: E402
 from ecgedge.bundle import read_bundle  # noqa: E402
 from ecgedge.cli import ecgedge, run_command  # noqa: E402
 from ecgedge.errors import BundleError, InputError, SettingsError  # noqa: E402
-from ecgedge_convert.convert_plan import SUMMARY, asked_variants, carry_out, make_plan  # noqa: E402
+from ecgedge_convert.convert_plan import SUMMARY, carry_out, make_plan  # noqa: E402
 from ecgedge_convert.convert_table import convert_table, remarks  # noqa: E402
 from ecgedge_convert.source import read_source  # noqa: E402
-from ecgedge_convert.variant import KINDS, Variant  # noqa: E402
+from ecgedge_convert.variant import KINDS, Variant, asked_variants  # noqa: E402
 from ecgedge_convert.variant_recipe import read_variants  # noqa: E402
 from tests.convert.small_models import beat_network, write_run  # noqa: E402
 from tests.convert.test_kept_layers import Wave  # noqa: E402
@@ -93,8 +93,8 @@ FULL = """
 import resource, signal, sys
 from pathlib import Path
 from tests.convert.test_source import bench, read_source
-from ecgedge_convert.convert_plan import asked_variants, carry_out, make_plan
-from ecgedge_convert.variant import Variant
+from ecgedge_convert.convert_plan import carry_out, make_plan
+from ecgedge_convert.variant import Variant, asked_variants
 from ecgedge.errors import BundleError
 source, out = read_source(Path(sys.argv[1])), Path(sys.argv[2])
 plan = make_plan(asked_variants(("float16", "float32"), Variant("asked")), out, name="small")
