@@ -46,6 +46,13 @@ def test_evaluation_needs_no_tensorflow(module: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.parametrize("name", ["train.commands.train", "convert.commands.convert", "convert.commands.report"])
+def test_help_of_the_workshop_needs_no_tensorflow(name: str) -> None:
+    package, _, rest = name.partition(".")
+    result = run_python(f"sys.modules['tensorflow'] = sys.modules['keras'] = None\nimport ecgedge_{package}.{rest}")
+    assert result.returncode == 0, result.stderr
+
+
 def test_import_contracts_hold() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
     if not linter.exists():
