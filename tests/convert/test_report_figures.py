@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -21,7 +20,6 @@ from ecgedge_convert.report import wording
 from ecgedge_convert.report.answers import Answers, alike, tallies
 from ecgedge_convert.report.changes import changes_of
 from ecgedge_convert.report.document import Cell, Chapter, Document, Part, Points, Table, Text
-from ecgedge_convert.report.energy import Ina, NoMeter, Rapl, find_meter, millijoules_of
 from ecgedge_convert.report.intervals import Figure, agreement, sample
 from ecgedge_convert.report.kept import KeptAnswers, KeptLatencies
 from ecgedge_convert.report.label_places import Box, places
@@ -182,44 +180,6 @@ def test_kept_answers_come_back_whole(tmp_path: Path) -> None:
     found = kept.read("a" * 64)
     assert found is not None and sample(found).whole == sample(given).whole and found.groups == given.groups
     assert KeptAnswers(tmp_path, again=True).read("a" * 64) is None and kept.read("b" * 64) is None
-
-
-def rapl(folder: Path, number: int, *, uj: int, most: int = 1000) -> Path:
-    zone = folder / f"intel-rapl:{number}"
-    zone.mkdir(parents=True)
-    (zone / "energy_uj").write_text(f"{uj}\n")
-    (zone / "max_energy_range_uj").write_text(f"{most}\n")
-    return zone
-
-
-def test_rapl_adds_packages_and_survives_a_counter_that_begins_again(tmp_path: Path) -> None:
-    first, second = rapl(tmp_path, 0, uj=900), rapl(tmp_path, 1, uj=100)
-    rapl(tmp_path, 2, uj=0).rename(tmp_path / "intel-rapl:0:0")  # a part of a package: counted in it already
-    meter = find_meter(powercap=tmp_path, hwmon=tmp_path / "none")
-    assert isinstance(meter, Rapl) and meter.joules() == 0
-    (first / "energy_uj").write_text("50")
-    (second / "energy_uj").write_text("300")
-    assert meter.joules() == pytest.approx((150 + 200) / 1e6)
-
-
-def test_ina_sensors_are_read_while_a_model_runs(tmp_path: Path) -> None:
-    chip = tmp_path / "hwmon3"
-    chip.mkdir()
-    for name, content in {"name": "ina3221", "in1_input": "5000", "curr1_input": "400", "curr2_input": "9"}.items():
-        (chip / name).write_text(f"{content}\n")
-    meter = find_meter(powercap=tmp_path / "none", hwmon=tmp_path)
-    assert isinstance(meter, Ina) and meter.watts() == pytest.approx(2.0)
-    before = time.monotonic()
-    found = millijoules_of({"beat": read_bundle("beat").model}, meter, seconds=0.3)
-    assert 0 < found["beat"] < 2000 * (time.monotonic() - before)
-
-
-def test_without_a_meter_it_says_why(tmp_path: Path) -> None:
-    found = find_meter(powercap=tmp_path, hwmon=tmp_path)
-    assert isinstance(found, NoMeter) and "no energy meter" in found.reason
-    (rapl(tmp_path, 0, uj=1) / "energy_uj").write_text("not a number")
-    found = find_meter(powercap=tmp_path, hwmon=tmp_path)
-    assert isinstance(found, NoMeter) and "root" in found.reason
 
 
 def test_the_processor_has_a_name(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecgedge import NOTICE
+from ecgedge.energy import Meter, find_meter
+from ecgedge.measurement import energy_of
 from ecgedge_convert.report.chapters import chapter
 from ecgedge_convert.report.document import Chapter, Document, Part, Points, Verdicts
-from ecgedge_convert.report.energy import NoMeter, find_meter, millijoules_of
 from ecgedge_convert.report.kept import KeptAnswers, KeptLatencies, write_whole
 from ecgedge_convert.report.made import made_how
 from ecgedge_convert.report.markdown import markdown
@@ -23,6 +24,7 @@ from ecgedge_convert.report.values import report_values
 
 PAGE, MARKDOWN, VALUES = "report.html", "report.md", "report.json"
 _ENERGY_S = 2.0
+_NO_METER = "No energy is given: this machine has no meter that may be read (RAPL as root, INA sensor, Pi 5)."
 _LIMITS = (
     "Figures hold for data like that they were measured on: pages of one data set and one kind of machine, or two-lead "
     "Holter recordings of the 1970s. They say nothing of other machines, of children, or of paced rhythm.",
@@ -77,13 +79,18 @@ def make_report(request: Request, *, advance: Advance = lambda _what, _done, _al
     timed = KeptLatencies(request.folder, again=request.again)
     latencies = latency_of(models, request.speed, kept=timed, advance=advance)
     meter = find_meter()
-    energy = None if isinstance(meter, NoMeter) else millijoules_of(models, meter, seconds=_ENERGY_S)
+    energy = None if meter is None else _energy_of(models, meter)
     sections = [
         section(family, found, latencies, energy_mj=energy, warning=_warning(family, request.held_out))
         for family, found in zip(families, answers, strict=True)
     ]
-    told = f"No energy is given: {meter.reason}." if isinstance(meter, NoMeter) else f"Energy: {meter.name}."
+    told = _NO_METER if meter is None else f"Energy: {meter.name}, power at rest taken off."
     return _write(request, sections, energy=told)
+
+
+def _energy_of(models: Mapping[str, bytes], meter: Meter) -> dict[str, float]:
+    """Energy of one inference of each model, mJ, one thread, batch 1."""
+    return {name: energy_of(model, meter, threads=1, seconds=_ENERGY_S).per_input_mj for name, model in models.items()}
 
 
 def _warning(family: Family, held_out: HeldOut) -> str:
