@@ -20,6 +20,8 @@ STEP, NARROW_STEP = 8, 4
 _TILE, _GROUP = 16, 8
 """Channels that an int8 kernel makes and reads at once: fewer cost as much (XNNPACK on x86-64 with VNNI and on Arm with
 dot products; measured: 3x3 on 80 x 144, 8 -> 8 .156 ms, 8 -> 16 .152, 8 -> 24 .295, 16 -> 16 .246)."""
+_WHOLE = 0.75
+"""Weight of whole tiles beside the channels in them."""
 _PER_TAP = 0.6
 """Cost of a tap of a kernel beside its groups, in groups; from the same measurement."""
 _PER_VALUE = 1.9
@@ -126,8 +128,8 @@ class _Cost:
     @property
     def now(self) -> float:
         """What it costs with the channels it has."""
-        groups = np.where(self.reads.any(axis=1), _PER_TAP + np.ceil(self.read / _GROUP), 1.0)
-        return float((self.factors * np.ceil(self.made / _TILE) * groups).sum())
+        groups = np.where(self.reads.any(axis=1), _PER_TAP + _filled(self.read, _GROUP), 1.0)
+        return float((self.factors * _filled(self.made, _TILE) * groups).sum())
 
     def copy(self) -> "_Cost":
         """One that can be changed."""
@@ -143,6 +145,12 @@ class _Cost:
         rest = self.copy()
         rest.remove(group)
         return rest.now
+
+
+def _filled(count: NDArray[np.int64], size: int) -> Scores:
+    """Tiles of a size, whole ones for the most part: other processors have smaller tiles."""
+    filled: Scores = _WHOLE * np.ceil(count / size) + (1 - _WHOLE) * count / size
+    return filled
 
 
 def _terms(node: Node, channels: ChannelMap, labels: int) -> list[tuple[float, IntArray, IntArray]]:
