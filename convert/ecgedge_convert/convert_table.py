@@ -14,8 +14,8 @@ _COLUMNS = ("bytes", "gzip", "params", "MACs", "agree %", "max dp", "s")
 
 def convert_table(rows: Sequence[Row], *, title: str) -> Table:
     """One row a variant; one that was refused says why."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("variant")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    table.add_column("variant", no_wrap=True)
     table.add_column("kind", no_wrap=True)
     for column in _COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
@@ -39,7 +39,7 @@ def _cells(row: Row) -> Iterator[str]:
 
 def error_table(errors: Sequence[TensorError], *, title: str) -> Table:
     """Layers with what rounding costs them, one row each."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, pad_edge=False)
     table.add_column("layer")
     table.add_column("op")
     for column in ("SNR dB", "lost dB", "rmse", "rmse / step"):
