@@ -21,7 +21,7 @@ from ecgedge_convert.graph import Graph, build, graph_of
 from ecgedge_convert.prune import SAVES, pruned
 from ecgedge_convert.qat import rounded
 from ecgedge_convert.teachers import called, taught_by, teachers_of
-from ecgedge_convert.tuning_data import Batch, TuningData, data_of
+from ecgedge_convert.tuning_data import Batch, Inputs, TuningData, data_of
 from ecgedge_convert.variant import Variant
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ TUNING = {
 }
 _FOR_IMPORTANCE = 1000
 """Examples that say what a channel is worth."""
+_FOR_RANGES = 96
 
 
 @dataclass(frozen=True)
@@ -166,21 +167,27 @@ def _changed(model: "keras.Model", work: _Work) -> Changed:
 
 
 def _with_fewer_channels(model: "keras.Model", work: _Work) -> Graph:
-    smaller, facts = without_channels(model, work.variant.channels, _some(work.data))
+    smaller, facts = without_channels(model, work.variant.channels, _some(work.data, _FOR_IMPORTANCE))
     history = work.tune(smaller, "channels")
     work.keep("channels", history, **facts.to_json())
     return graph_of(smaller)
 
 
-def _some(data: TuningData) -> Iterator[Batch]:
-    """Batches of at least a thousand examples."""
+def _some(data: TuningData, n: int) -> Iterator[Batch]:
+    """Batches of at least `n` examples."""
     seen = 0
-    while seen < _FOR_IMPORTANCE:
+    while seen < n:
         for batch in data.batches(0):
             yield batch
             seen += len(batch[1])
-            if seen >= _FOR_IMPORTANCE:
+            if seen >= n:
                 return
+
+
+def _examples(data: TuningData) -> Inputs:
+    """Inputs by which the biases and ranges of a rounded network begin."""
+    batches = [inputs for inputs, *_ in _some(data, _FOR_RANGES)]
+    return {name: np.concatenate([one[name] for one in batches])[:_FOR_RANGES] for name in batches[0]}
 
 
 def _taught(graph: Graph, work: _Work) -> Graph:
@@ -240,7 +247,7 @@ def _rounded(graph: Graph, work: _Work) -> Changed:
     import tf_keras
 
     variant = work.variant
-    found = rounded(graph, keep_zeros=variant.prune > 0, keep_float=variant.keep_float)
+    found = rounded(graph, _examples(work.data), keep_zeros=variant.prune > 0, keep_float=variant.keep_float)
     _, history = fine_tune(
         found.model,
         work.data,

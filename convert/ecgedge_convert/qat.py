@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ecgedge_convert.graph import INPUT, MAX, Graph, Node
+from ecgedge_convert.qat_biases import with_corrected_biases
 from ecgedge_convert.qat_graph import WEIGHED, consumers, plain
+from ecgedge_convert.tuning_data import Inputs
 from ecgedge_convert.wrapped import wrapped
 
 if TYPE_CHECKING:
@@ -50,11 +52,14 @@ class QatModel:
     """Layer that is not rounded -> why."""
 
 
-def rounded(graph: Graph, *, keep_zeros: bool = False, keep_float: tuple[str, ...] = ()) -> QatModel:
+def rounded(
+    graph: Graph, examples: Inputs | None = None, *, keep_zeros: bool = False, keep_float: tuple[str, ...] = ()
+) -> QatModel:
     """The network with tfmot's wrappers around all that int8 rounds.
 
     Parameters
     ----------
+    examples : of the training side, by which biases are corrected and ranges begin; None begins with the first batch
     keep_zeros : weights that are 0 stay so (pruned before)
     keep_float : layers that are not rounded
 
@@ -66,6 +71,8 @@ def rounded(graph: Graph, *, keep_zeros: bool = False, keep_float: tuple[str, ..
     from ecgedge_convert.qat_layers import rounding_layer, rounding_of
 
     graph = plain(graph)
+    if examples is not None:
+        graph = with_corrected_biases(graph, examples)
     left = {node.name: reason for node in graph.nodes if (reason := _why_left(node, keep_float))}
 
     def wrap(layer: "keras_3.Layer", node: Node) -> "keras_3.Layer":
@@ -74,6 +81,8 @@ def rounded(graph: Graph, *, keep_zeros: bool = False, keep_float: tuple[str, ..
         return rounding_layer(layer, node.kind, output=_rounds_itself(node, graph), keep_zeros=keep_zeros)
 
     network = wrapped(graph, wrap, behind_inputs=lambda name: rounding_of(name + ROUNDED))
+    if examples is not None:
+        network.model(examples, training=True)
     return QatModel(network.model, left)
 
 

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from tensorflow_model_optimization.quantization.keras import QuantizeConfig, QuantizeWrapperV2
 from tensorflow_model_optimization.quantization.keras.quantizers import Quantizer
 
-_FOLLOWS = 0.03
-"""Part of the way that a range goes to that of a batch; the first batch sets it."""
-_LEAST, _LARGEST = 1e-8, 127.0
+from ecgedge_convert.qat_biases import LARGEST
+
+_RETURNS = 0.003
+"""Part of the way that a range goes back to that of a narrower batch; to that of a wider one it goes at once."""
+_LEAST = 1e-8
 _RELU6 = 6.0
 _KERNELS = {"Conv2D": "kernel", "Dense": "kernel", "DepthwiseConv2D": "depthwise_kernel"}
 
@@ -41,7 +43,7 @@ class Kernel(Quantizer):  # type: ignore[misc]
         """The weights as int8 has them."""
         kernel = inputs if self.mask is None else inputs * self.mask
         axes = (0, 1) if self.kind == "DepthwiseConv2D" else tuple(range(len(kernel.shape) - 1))
-        step = tf.maximum(tf.reduce_max(tf.abs(kernel), axis=axes, keepdims=True), _LEAST) / _LARGEST
+        step = tf.maximum(tf.reduce_max(tf.abs(kernel), axis=axes, keepdims=True), _LEAST) / LARGEST
         said = tf.round(kernel / step) * step
         return kernel + tf.stop_gradient(said - kernel) if training else said
 
@@ -69,9 +71,9 @@ class Tensor(Quantizer):  # type: ignore[misc]
             return tf.quantization.fake_quant_with_min_max_args(inputs, 0.0, self.ends_at)
         low, high = weights["min"], weights["max"]
         if training:
-            begun = tf.where(high > low, _FOLLOWS, 1.0)
-            low = low.assign_add(begun * (tf.minimum(tf.reduce_min(inputs), 0.0) - low))
-            high = high.assign_add(begun * (tf.maximum(tf.reduce_max(inputs), 0.0) - high))
+            least, most = tf.minimum(tf.reduce_min(inputs), 0.0), tf.maximum(tf.reduce_max(inputs), 0.0)
+            low = low.assign(tf.minimum(least, low + _RETURNS * (least - low)))
+            high = high.assign(tf.maximum(most, high + _RETURNS * (most - high)))
         return tf.quantization.fake_quant_with_min_max_vars(inputs, low, high)
 
     def get_config(self) -> dict[str, object]:
