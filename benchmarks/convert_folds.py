@@ -13,46 +13,33 @@ median over turns and folds, its interval that of a bootstrap over folds' turns.
 """
 
 import argparse
-import hashlib
 import json
-import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
+from fold_variants import FOLD, FoldVariants
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from ecgedge import NOTICE
-from ecgedge.bundle import Bundle, read_bundle, write_bundle
-from ecgedge.decide import Decision
+from ecgedge.bundle import Bundle
 from ecgedge.errors import EcgedgeError, InputError
 from ecgedge.latency import Latency
 from ecgedge.manifest import Json
-from ecgedge.page_engine import PageEngine
-from ecgedge_convert.calibration import calibration_of
-from ecgedge_convert.conversion import Workbench, convert_variant
-from ecgedge_convert.page_export import PageModelFacts
 from ecgedge_convert.report.answers import page_answers
 from ecgedge_convert.report.intervals import Figure, Sample, agreement, sample
 from ecgedge_convert.report.kept import KeptLatencies
 from ecgedge_convert.report.speed import SpeedSettings, latency_of
-from ecgedge_convert.source import Source, read_source
 from ecgedge_convert.tflite_graph import graph_facts
 from ecgedge_convert.variant import Variant
 from ecgedge_convert.variant_recipe import read_variants
-from ecgedge_train.datasets import PAGE_DATASETS
-from ecgedge_train.pages.cache import page_inputs
-from ecgedge_train.pages.judged import JudgedPages, joined_pages, judge_pages
-from ecgedge_train.pages.protocols import PROTOCOLS, deal
-from ecgedge_train.pages.workshop import PageData
+from ecgedge_train.pages.judged import JudgedPages, joined_pages
 from ecgedge_train.quiet import start_keras
 
-_FOLD = re.compile(r"(?P<protocol>.+)-(?P<k>\d+)-s(?P<seed>\d+)-f(?P<fold>\d+)")
 _REFERENCE = Variant("float32", kind="float32")
 _DRAWS = 1000
 
@@ -107,7 +94,7 @@ def _variants(recipe: Path) -> tuple[Variant, ...]:
 
 
 def _folds(runs: Path, only: set[int] | None) -> list[Path]:
-    matched = {path: found for path in sorted(runs.glob("*")) if (found := _FOLD.fullmatch(path.name))}
+    matched = {path: found for path in sorted(runs.glob("*")) if (found := FOLD.fullmatch(path.name))}
     chosen = [path for path, found in matched.items() if only is None or int(found["fold"]) in only]
     if not chosen:
         raise InputError(f"{runs}: no folder of a fold, such as leak-free-5-s0-f0; give what ecgedge crossval wrote")
@@ -115,7 +102,7 @@ def _folds(runs: Path, only: set[int] | None) -> list[Path]:
 
 
 def _take_fold(run: Path, variants: Sequence[Variant], found: Variants, asked: argparse.Namespace) -> None:
-    fold = _Fold(run, asked.out / run.name, asked.data)
+    fold = FoldVariants(run, asked.out / run.name, asked.data)
     models = {}
     for variant in variants:
         try:
@@ -131,63 +118,6 @@ def _take_fold(run: Path, variants: Sequence[Variant], found: Variants, asked: a
     kept = KeptLatencies(fold.out)
     for (name, _), latency in latency_of(models, settings, kept=kept, advance=lambda *_: None).items():
         found.latencies.setdefault(name, []).append(latency)
-
-
-class _Fold:
-    """One fold: its run, and its held-out pages, which are read when the first answer is missing."""
-
-    def __init__(self, run: Path, out: Path, root: Path | None) -> None:
-        self._run, self.out, self._root = run, out, root
-        self._model_sha256 = hashlib.sha256((run / "model.keras").read_bytes()).hexdigest()
-        self._bench: Workbench | None = None
-        self._pages: PageData | None = None
-        out.mkdir(parents=True, exist_ok=True)
-
-    def variant(self, variant: Variant) -> tuple[Bundle, JudgedPages, float]:
-        """Convert and judge, or take what was kept; with the seconds that it took."""
-        stamp = f"{self._model_sha256} {sorted(asdict(variant).items())}"
-        path, bundle_path = self.out / f"{variant.name}.npz", self.out / f"{variant.name}.tflite"
-        if bundle_path.exists() and (kept := _kept(path, stamp)) is not None:
-            return read_bundle(bundle_path), *kept
-        print(f"{self._run.name}: {variant.name}", flush=True)
-        made = convert_variant(self._workbench(), variant, name=variant.name)
-        assert made.bundle is not None
-        judged = self._judged(made.bundle)
-        write_bundle(made.bundle, bundle_path)
-        _keep(path, stamp, judged, made.seconds)
-        return made.bundle, judged, made.seconds
-
-    def _workbench(self) -> Workbench:
-        if self._bench is None:
-            source = read_source(self._run)
-            self._bench = Workbench(source, calibration_of(source, None, root=self._root), root=self._root)
-        return self._bench
-
-    def _judged(self, bundle: Bundle) -> JudgedPages:
-        pages = self._held_out(self._workbench().source)
-        engine = PageEngine(bundle)
-        decision = Decision.from_manifest(bundle.manifest.decision)
-        return judge_pages(pages.pool, pages.test_rows, pages.dealt.pages, engine.probabilities, decision)
-
-    def _held_out(self, source: Source) -> PageData:
-        if self._pages is None:
-            if not isinstance(source.facts, PageModelFacts):
-                raise InputError(f"{self._run}: a run of beats has no folds of pages")
-            named = _FOLD.fullmatch(self._run.name)
-            assert named is not None
-            protocol = next((one for one in PROTOCOLS if one == named["protocol"]), None)
-            if protocol is None:
-                raise InputError(f"{self._run}: protocol {named['protocol']}; known are {', '.join(PROTOCOLS)}")
-            images = PAGE_DATASETS[str(source.facts.training.get("data", "ecg_images"))](root=self._root)
-            dealt = deal(images, protocol, seed=int(named["seed"]), folds=int(named["k"]))
-            stated = source.facts.training.get("split_sha256")
-            if stated != dealt.split.split_hash():
-                raise InputError(
-                    f"{self._run}: its split cannot be dealt again; the data set is another than it learnt from"
-                )
-            pool = page_inputs(dealt.images, source.facts.pipeline)
-            self._pages = PageData(dealt, pool, int(named["fold"]))
-        return self._pages
 
 
 def summarise_folds(found: Variants) -> list[Json]:
@@ -271,42 +201,6 @@ def _interval(values: Json, factor: float, places: int) -> str:
     assert isinstance(values, list)
     value, low, high = (factor * float(str(one)) for one in values)
     return f"{value:.{places}f} [{low:.{places}f}, {high:.{places}f}]"
-
-
-def _keep(path: Path, stamp: str, judged: JudgedPages, seconds: float) -> None:
-    made = path.with_suffix(".new.npz")
-    np.savez_compressed(
-        made,
-        stamp=np.array(stamp),
-        seconds=np.array(seconds),
-        names=np.array(judged.names),
-        groups=np.array(judged.groups),
-        truth=judged.truth,
-        probabilities=judged.probabilities,
-        sets=judged.sets,
-        reasons=np.array(judged.reasons),
-    )
-    made.replace(path)
-
-
-def _kept(path: Path, stamp: str) -> tuple[JudgedPages, float] | None:
-    """What a variant said before, of the same model and with the same settings."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if str(archive["stamp"]) != stamp:
-                return None
-            part = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-        return None
-    judged = JudgedPages(
-        names=tuple(part["names"].tolist()),
-        groups=tuple(part["groups"].tolist()),
-        truth=part["truth"],
-        probabilities=part["probabilities"],
-        sets=part["sets"],
-        reasons=tuple(part["reasons"].tolist()),
-    )
-    return judged, float(part["seconds"])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The benchmark over folds: every fold in every way, judged on what it had not seen, and taken up where it was left."""
 
+import importlib
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,6 @@ import pytest
 pytest.importorskip("keras", reason="the workshop's extra [convert] is not installed")
 pytest.importorskip("tensorflow", reason="the workshop's extra [convert] is not installed")
 
-from benchmarks.convert_folds import main
 from ecgedge_convert.page_crossval import CrossvalPlan, cross_validate
 from ecgedge_train.datasets import PAGE_DATASETS
 from ecgedge_train.pages.recipe import read_page_recipe
@@ -30,6 +31,18 @@ teachers = ["nowhere"]
 """
 
 
+Main = Callable[[list[str]], int]
+
+
+@pytest.fixture(scope="module")
+def main() -> Iterator[Main]:
+    """Of the benchmark, which is a script beside others."""
+    patch = pytest.MonkeyPatch()
+    patch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    yield importlib.import_module("convert_folds").main
+    patch.undo()
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
     folder, patch = tmp_path_factory.mktemp("folds"), pytest.MonkeyPatch()
@@ -44,7 +57,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     return folder
 
 
-def test_folds_are_converted_once_and_pooled(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folds_are_converted_once_and_pooled(place: Path, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [str(place / "cross"), str(place / "variants.toml"), "-o", str(place / "out"), "--seconds", "0.05"]
     assert main([*arguments, "--json", str(place / "first.json")]) == 0
     said = capsys.readouterr().out
@@ -66,7 +79,7 @@ def test_folds_are_converted_once_and_pooled(place: Path, capsys: pytest.Capture
     assert again["half"]["accuracy"] == rows["half"]["accuracy"]
 
 
-def test_what_is_no_crossvalidation_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_crossvalidation_is_named(tmp_path: Path, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "v.toml").write_text(VARIANTS)
     assert main([str(tmp_path), str(tmp_path / "v.toml"), "-o", str(tmp_path / "out")]) == 1
     assert "no folder of a fold" in capsys.readouterr().err
