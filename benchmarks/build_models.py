@@ -92,7 +92,7 @@ def _version(package: str) -> str:
 
 def _model(name: str) -> "keras.Model":
     if name.endswith(_HALF):
-        from ecgedge_convert.channels import without_channels
+        from ecgedge_convert.changing.channels import without_channels
 
         return without_channels(_model(name.removesuffix(_HALF)), 0.5, kind="norms", plan="uniform")[0]
     import keras

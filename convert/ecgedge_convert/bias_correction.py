@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgedge.records import FloatArray
-from ecgedge_convert.batch_of_one import batch_of_one
 from ecgedge_convert.kept_tensors import KeptTensors, spread_rows
+from ecgedge_convert.target.batch_of_one import batch_of_one
 from ecgedge_convert.tflite_file import GraphTensor, Op, read_graph, tflite_schema
 
 Float64Array = NDArray[np.float64]

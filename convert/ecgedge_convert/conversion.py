@@ -15,7 +15,7 @@ from ecgedge.errors import BundleError, InputError
 from ecgedge.golden import selftest
 from ecgedge.manifest import Json
 from ecgedge_convert.calibration import Calibration
-from ecgedge_convert.changes import Changed, changed
+from ecgedge_convert.changing.changes import Changed, changed
 from ecgedge_convert.litert_quantise import convert_tflite
 from ecgedge_convert.qat_int8 import qat_to_int8
 from ecgedge_convert.quantise import CALIBRATED, Convertible, Representative, convert

@@ -18,7 +18,7 @@ from ecgedge.records import FloatArray
 from ecgedge_convert.calibration import Calibration
 from ecgedge_convert.comparison import Comparison, answers_of, compared
 from ecgedge_convert.conversion import Advance, Converted, Workbench, convert_variant
-from ecgedge_convert.targets import finish
+from ecgedge_convert.target.finish import finish
 from ecgedge_convert.variant import Variant
 from ecgedge_train.pages.files import write_json
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ecgedge.errors import InputError
-from ecgedge_convert.qat import RANGED, ROUNDED
+from ecgedge_convert.changing.qat import RANGED, ROUNDED
 from ecgedge_convert.quantise import converted, tensorflow
 from ecgedge_convert.tflite_file import read_graph
 

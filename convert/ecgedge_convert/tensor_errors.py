@@ -11,9 +11,9 @@ import numpy as np
 
 from ecgedge.errors import InputError
 from ecgedge.records import FloatArray
-from ecgedge_convert.batch_of_one import batch_of_one
 from ecgedge_convert.kept_tensors import KeptTensors, spread_rows
 from ecgedge_convert.layer_names import layers_of, plain_name
+from ecgedge_convert.target.batch_of_one import batch_of_one
 from ecgedge_convert.tflite_file import GraphTensor, Op, read_graph
 
 _CLEAN_DB = 120.0

@@ -5,7 +5,7 @@ from types import ModuleType
 
 import numpy as np
 
-from ecgedge_convert.graph import FloatArray
+from ecgedge_convert.changing.graph import FloatArray
 from ecgedge_train.models import build_model
 from ecgedge_train.models.page_models import PAGE_MODELS
 from ecgedge_train.quiet import start_keras

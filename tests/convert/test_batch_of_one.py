@@ -6,7 +6,7 @@ import pytest
 from ecgedge.bundle import read_bundle, shipped_bundles
 from ecgedge.errors import BundleError
 from ecgedge.runtime import Model
-from ecgedge_convert.batch_of_one import ALIGNMENT, batch_of_one
+from ecgedge_convert.target.batch_of_one import ALIGNMENT, batch_of_one
 from ecgedge_convert.tflite_file import read_graph, tflite_schema
 from ecgedge_convert.tflite_graph import graph_facts
 

@@ -13,8 +13,8 @@ import pytest
 from ecgedge import NOTICE
 from ecgedge.bundle import read_bundle, shipped_bundles
 from ecgedge.errors import BundleError
-from ecgedge_convert.batch_of_one import batch_of_one
-from ecgedge_convert.c_array import CSource, Measured, c_name, c_source
+from ecgedge_convert.target.batch_of_one import batch_of_one
+from ecgedge_convert.target.c_array import CSource, Measured, c_name, c_source
 
 MEASURED = Measured(4711, "a test")
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-pedantic")

@@ -13,12 +13,12 @@ pytest.importorskip("tensorflow_model_optimization", reason="the workshop's extr
 
 from ecgedge.errors import InputError  # noqa: E402
 from ecgedge.runtime import Model, dequantise, quantise  # noqa: E402
-from ecgedge_convert.changes import Changed, changed  # noqa: E402
-from ecgedge_convert.fine_tune import answers_of  # noqa: E402
+from ecgedge_convert.changing.changes import Changed, changed  # noqa: E402
+from ecgedge_convert.changing.fine_tune import answers_of  # noqa: E402
+from ecgedge_convert.changing.tuning_data import data_of  # noqa: E402
 from ecgedge_convert.qat_int8 import qat_to_int8  # noqa: E402
 from ecgedge_convert.run import load_model  # noqa: E402
 from ecgedge_convert.tflite_file import read_graph  # noqa: E402
-from ecgedge_convert.tuning_data import data_of  # noqa: E402
 from ecgedge_convert.variant import Variant  # noqa: E402
 from tests.convert.small_runs import BEAT_RECIPE, beat_run, page_run  # noqa: E402
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from ecgedge.errors import InputError
-from ecgedge_convert.channel_map import KEPT, ChannelMap, channel_map
-from ecgedge_convert.channels import without, without_channels
-from ecgedge_convert.graph import Graph, Node, build, graph_of
-from ecgedge_convert.importance import Batch, importance
+from ecgedge_convert.changing.channel_map import KEPT, ChannelMap, channel_map
+from ecgedge_convert.changing.channels import without, without_channels
+from ecgedge_convert.changing.graph import Graph, Node, build, graph_of
+from ecgedge_convert.changing.importance import Batch, importance
+from ecgedge_convert.changing.widths import removed_channels, rounded
 from ecgedge_convert.quantise import to_float32
 from ecgedge_convert.tflite_graph import graph_facts
-from ecgedge_convert.widths import removed_channels, rounded
 from ecgedge_train.quiet import start_keras
 from tests.convert.families import FAMILIES, difference, with_norms_moved
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ecgedge.bundle import read_bundle
-from ecgedge_convert.batch_of_one import batch_of_one
-from ecgedge_convert.coral import coral_mapping
+from ecgedge_convert.target.batch_of_one import batch_of_one
+from ecgedge_convert.target.coral import coral_mapping
 from ecgedge_convert.tflite_file import read_graph
 
 tf = pytest.importorskip("tensorflow", reason="the workshop's extra [convert] is not installed")

@@ -12,10 +12,10 @@ keras = pytest.importorskip("keras", reason="the workshop's extra [convert] is n
 pytest.importorskip("tensorflow", reason="the workshop's extra [convert] is not installed")
 
 from ecgedge.errors import InputError  # noqa: E402
-from ecgedge_convert.fine_tune import answers_of, fine_tune  # noqa: E402
+from ecgedge_convert.changing.fine_tune import answers_of, fine_tune  # noqa: E402
+from ecgedge_convert.changing.teachers import taught_by, teachers_of  # noqa: E402
+from ecgedge_convert.changing.tuning_data import TuningData, data_of  # noqa: E402
 from ecgedge_convert.run import load_model  # noqa: E402
-from ecgedge_convert.teachers import taught_by, teachers_of  # noqa: E402
-from ecgedge_convert.tuning_data import TuningData, data_of  # noqa: E402
 from tests.convert.small_runs import BEAT_RECIPE, PATIENTS, beat_run, page_run  # noqa: E402
 
 

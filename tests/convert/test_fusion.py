@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from ecgedge_convert.fusion import fused, fused_model
-from ecgedge_convert.graph import graph_of
+from ecgedge_convert.changing.fusion import fused, fused_model
+from ecgedge_convert.changing.graph import graph_of
 from ecgedge_convert.quantise import to_int8
 from ecgedge_convert.tflite_graph import graph_facts
 from ecgedge_train.quiet import start_keras

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ecgedge.errors import InputError
-from ecgedge_convert.graph import build, graph_of
+from ecgedge_convert.changing.graph import build, graph_of
 from ecgedge_train.models.page_models import PAGE_MODELS
 from ecgedge_train.quiet import start_keras
 from tests.convert.families import FAMILIES, difference, with_norms_moved

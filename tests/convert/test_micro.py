@@ -12,8 +12,8 @@ pytest.importorskip("tflite_micro", reason="the workshop's extra [mcu] is not in
 from ecgedge.bundle import read_bundle
 from ecgedge.errors import BundleError
 from ecgedge.golden_checks import part
-from ecgedge_convert.batch_of_one import batch_of_one
-from ecgedge_convert.micro import (
+from ecgedge_convert.target.batch_of_one import batch_of_one
+from ecgedge_convert.target.micro import (
     ARENA_STEP,
     DEFAULT,
     OPTIMISED,

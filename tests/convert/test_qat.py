@@ -7,10 +7,10 @@ keras = pytest.importorskip("keras", reason="the workshop's extra [convert] is n
 pytest.importorskip("tensorflow_model_optimization", reason="the workshop's extra [convert] is not installed")
 
 from ecgedge.runtime import Model, dequantise, quantise  # noqa: E402
-from ecgedge_convert.fine_tune import answers_of  # noqa: E402
-from ecgedge_convert.graph import build, graph_of  # noqa: E402
-from ecgedge_convert.qat import rounded  # noqa: E402
-from ecgedge_convert.qat_graph import ONLY_IN_TRAINING, plain  # noqa: E402
+from ecgedge_convert.changing.fine_tune import answers_of  # noqa: E402
+from ecgedge_convert.changing.graph import build, graph_of  # noqa: E402
+from ecgedge_convert.changing.qat import rounded  # noqa: E402
+from ecgedge_convert.changing.qat_graph import ONLY_IN_TRAINING, plain  # noqa: E402
 from ecgedge_convert.qat_int8 import qat_to_int8  # noqa: E402
 from ecgedge_convert.tflite_file import read_graph  # noqa: E402
 from ecgedge_train.models import build_model  # noqa: E402

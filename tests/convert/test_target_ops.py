@@ -15,7 +15,7 @@ from ecgedge_convert.tflite_file import tflite_schema
 
 ROOT = Path(__file__).parents[2]
 OLD_PYTHON = ROOT / ".venv-tflite" / "bin" / "python"
-TABLE = tomllib.loads((files("ecgedge_convert") / "target_ops.toml").read_text())
+TABLE = tomllib.loads((files("ecgedge_convert.target") / "target_ops.toml").read_text())
 OLD = """
 import json, sys
 from pathlib import Path

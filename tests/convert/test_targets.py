@@ -9,7 +9,7 @@ from ecgedge.bundle import read_bundle
 from ecgedge.errors import BundleError
 from ecgedge.extras import installed
 from ecgedge.runtime import Model
-from ecgedge_convert.targets import finish
+from ecgedge_convert.target.finish import finish
 from ecgedge_convert.tflite_graph import graph_facts
 
 MICRO = installed("tflite_micro")

@@ -1,7 +1,7 @@
 """Features only, for microcontrollers: two dense layers, laid as 1x1 convolutions. About 5,400 parameters.
 
 TensorFlow Lite Micro and LiteRT's reference kernels round a convolution alike, but not a dense layer (see
-`ecgedge_convert.micro`), and its older releases have no dense layer with a scale per channel.
+`ecgedge_convert.target.micro`), and its older releases have no dense layer with a scale per channel.
 """
 
 from typing import TYPE_CHECKING

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ecgedge.extras import require
-from ecgedge_convert.graph import _MERGES as MERGES
-from ecgedge_convert.graph import INPUT, MAX, FloatArray, Graph, Node
-from ecgedge_convert.graph import _lay as lay
+from ecgedge_convert.changing.graph import _MERGES as MERGES
+from ecgedge_convert.changing.graph import INPUT, MAX, FloatArray, Graph, Node
+from ecgedge_convert.changing.graph import _lay as lay
 
 if TYPE_CHECKING:
     import keras as keras_3

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgedge_convert.channel_map import ChannelMap
-from ecgedge_convert.graph import INPUT, MAX, FloatArray, Graph, Setting, build
+from ecgedge_convert.changing.channel_map import ChannelMap
+from ecgedge_convert.changing.graph import INPUT, MAX, FloatArray, Graph, Setting, build
 from ecgedge_convert.quantise import tensorflow
 
 if TYPE_CHECKING:

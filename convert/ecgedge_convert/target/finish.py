@@ -10,11 +10,11 @@ from ecgedge.bundle import Bundle
 from ecgedge.errors import BundleError
 from ecgedge.extras import installed
 from ecgedge.golden_checks import part
-from ecgedge_convert.batch_of_one import batch_of_one
-from ecgedge_convert.c_array import Measured, c_source
-from ecgedge_convert.coral import CoralMapping, coral_mapping
-from ecgedge_convert.micro import DEFAULT, RANDOM_VECTORS, REFERENCE, WHY, MicroRun, run_in_micro
-from ecgedge_convert.refusals import Refusal, mcu_notes, refused_by_mcu, refused_by_pi
+from ecgedge_convert.target.batch_of_one import batch_of_one
+from ecgedge_convert.target.c_array import Measured, c_source
+from ecgedge_convert.target.coral import CoralMapping, coral_mapping
+from ecgedge_convert.target.micro import DEFAULT, RANDOM_VECTORS, REFERENCE, WHY, MicroRun, run_in_micro
+from ecgedge_convert.target.refusals import Refusal, mcu_notes, refused_by_mcu, refused_by_pi
 from ecgedge_convert.tflite_file import read_graph
 from ecgedge_convert.tflite_graph import ModelFacts, graph_facts
 from ecgedge_convert.variant import Target

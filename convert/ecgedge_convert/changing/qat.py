@@ -7,11 +7,11 @@ plain first (`qat_graph`), and tfmot's wrappers are laid where ranges are needed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ecgedge_convert.graph import INPUT, MAX, Graph, Node
-from ecgedge_convert.qat_biases import with_corrected_biases
-from ecgedge_convert.qat_graph import WEIGHED, consumers, plain
-from ecgedge_convert.tuning_data import Inputs
-from ecgedge_convert.wrapped import wrapped
+from ecgedge_convert.changing.graph import INPUT, MAX, Graph, Node
+from ecgedge_convert.changing.qat_biases import with_corrected_biases
+from ecgedge_convert.changing.qat_graph import WEIGHED, consumers, plain
+from ecgedge_convert.changing.tuning_data import Inputs
+from ecgedge_convert.changing.wrapped import wrapped
 
 if TYPE_CHECKING:
     import keras as keras_3
@@ -68,7 +68,7 @@ def rounded(
     MissingDependency
         tf_keras or tfmot is not installed.
     """
-    from ecgedge_convert.qat_layers import rounding_layer, rounding_of
+    from ecgedge_convert.changing.qat_layers import rounding_layer, rounding_of
 
     graph = plain(graph)
     if examples is not None:

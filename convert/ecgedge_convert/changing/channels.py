@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ecgedge.errors import InputError
 from ecgedge.manifest import Json
-from ecgedge_convert.channel_map import ChannelMap, Labelled, channel_map
-from ecgedge_convert.graph import FloatArray, Graph, Node, Setting, build, graph_of
-from ecgedge_convert.importance import Batch, Importance, importance
-from ecgedge_convert.macs import macs_of
-from ecgedge_convert.widths import Plan, Removed, removed_channels
+from ecgedge_convert.changing.channel_map import ChannelMap, Labelled, channel_map
+from ecgedge_convert.changing.graph import FloatArray, Graph, Node, Setting, build, graph_of
+from ecgedge_convert.changing.importance import Batch, Importance, importance
+from ecgedge_convert.changing.macs import macs_of
+from ecgedge_convert.changing.widths import Plan, Removed, removed_channels
 
 if TYPE_CHECKING:
     import keras

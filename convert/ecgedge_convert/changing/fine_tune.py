@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgedge_convert.tuning_data import FloatArray, Inputs, TuningData
+from ecgedge_convert.changing.tuning_data import FloatArray, Inputs, TuningData
 
 if TYPE_CHECKING:
     import keras as keras_3

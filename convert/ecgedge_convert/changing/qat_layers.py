@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tensorflow_model_optimization.quantization.keras import QuantizeConfig, QuantizeWrapperV2
 from tensorflow_model_optimization.quantization.keras.quantizers import Quantizer
 
-from ecgedge_convert.qat_biases import LARGEST
+from ecgedge_convert.changing.qat_biases import LARGEST
 
 _RETURNS = 0.003
 """Part of the way that a range goes back to that of a narrower batch; to that of a wider one it goes at once."""

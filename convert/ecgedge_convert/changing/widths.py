@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgedge_convert.channel_map import ChannelMap, IntArray
-from ecgedge_convert.graph import INPUT, Graph, Node
+from ecgedge_convert.changing.channel_map import ChannelMap, IntArray
+from ecgedge_convert.changing.graph import INPUT, Graph, Node
 
 Plan = Literal["uniform", "global"]
 Scores = NDArray[np.float64]

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ecgedge_convert.graph import FloatArray, Graph, Node, build
-from ecgedge_convert.qat_graph import WEIGHED
-from ecgedge_convert.tuning_data import Inputs
+from ecgedge_convert.changing.graph import FloatArray, Graph, Node, build
+from ecgedge_convert.changing.qat_graph import WEIGHED
+from ecgedge_convert.changing.tuning_data import Inputs
 
 LARGEST = 127.0
 """Of int8 weights, in steps."""

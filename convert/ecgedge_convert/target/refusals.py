@@ -90,4 +90,4 @@ def _mcu_ops() -> frozenset[str]:
 
 @cache
 def _table() -> dict[str, dict[str, list[str]]]:
-    return tomllib.loads((files("ecgedge_convert") / "target_ops.toml").read_text())
+    return tomllib.loads((files("ecgedge_convert.target") / "target_ops.toml").read_text())

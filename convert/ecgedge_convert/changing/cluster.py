@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ecgedge_convert.fine_tune import Advance, History, Teach, fine_tune
-from ecgedge_convert.graph import FloatArray, Graph, Node
-from ecgedge_convert.prune import PRUNED
-from ecgedge_convert.tuning_data import TuningData
-from ecgedge_convert.wrapped import weights_inside, wrapped
+from ecgedge_convert.changing.fine_tune import Advance, History, Teach, fine_tune
+from ecgedge_convert.changing.graph import FloatArray, Graph, Node
+from ecgedge_convert.changing.prune import PRUNED
+from ecgedge_convert.changing.tuning_data import TuningData
+from ecgedge_convert.changing.wrapped import weights_inside, wrapped
 
 if TYPE_CHECKING:
     import keras as keras_3

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ecgedge_convert.graph import FloatArray, Graph, Node, Setting, build
+from ecgedge_convert.changing.graph import FloatArray, Graph, Node, Setting, build
 
 ONLY_IN_TRAINING = frozenset({"Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D"})
 WEIGHED = frozenset({"Conv2D", "Dense", "DepthwiseConv2D"})

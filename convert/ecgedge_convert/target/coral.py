@@ -10,7 +10,7 @@ from math import prod
 
 import numpy as np
 
-from ecgedge_convert.refusals import Refusal, float_or_wide
+from ecgedge_convert.target.refusals import Refusal, float_or_wide
 from ecgedge_convert.tflite_file import Op, TfliteGraph
 
 SOFTMAX_MOST = 16_000

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ecgedge.errors import InputError
-from ecgedge_convert.fine_tune import Teach, probabilities_of
+from ecgedge_convert.changing.fine_tune import Teach, probabilities_of
+from ecgedge_convert.changing.tuning_data import FloatArray, Inputs
 from ecgedge_convert.run import load_model, run_json
-from ecgedge_convert.tuning_data import FloatArray, Inputs
 
 if TYPE_CHECKING:
     import keras as keras_3

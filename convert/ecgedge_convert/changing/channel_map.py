@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgedge.errors import InputError
-from ecgedge_convert.graph import INPUT, MAX, Graph, Node
+from ecgedge_convert.changing.graph import INPUT, MAX, Graph, Node
 
 IntArray = NDArray[np.int64]
 

@@ -2,8 +2,8 @@
 
 from math import prod
 
-from ecgedge_convert.channel_map import ChannelMap
-from ecgedge_convert.graph import Graph, Node
+from ecgedge_convert.changing.channel_map import ChannelMap
+from ecgedge_convert.changing.graph import Graph, Node
 
 _COUNTED = ("Conv1D", "Conv2D", "Dense", "DepthwiseConv2D")
 

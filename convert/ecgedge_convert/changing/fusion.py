@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ecgedge_convert.channel_map import channel_map
-from ecgedge_convert.graph import FloatArray, Graph, Node, Setting, build, graph_of
+from ecgedge_convert.changing.channel_map import channel_map
+from ecgedge_convert.changing.graph import FloatArray, Graph, Node, Setting, build, graph_of
 
 if TYPE_CHECKING:
     import keras

@@ -14,14 +14,14 @@ import numpy as np
 
 from ecgedge.errors import InputError
 from ecgedge.manifest import Json
-from ecgedge_convert.channels import without_channels
-from ecgedge_convert.cluster import clustered
-from ecgedge_convert.fine_tune import TEACH_SHARE, History, Teach, fine_tune
-from ecgedge_convert.graph import Graph, build, graph_of
-from ecgedge_convert.prune import SAVES, pruned
-from ecgedge_convert.qat import rounded
-from ecgedge_convert.teachers import called, taught_by, teachers_of
-from ecgedge_convert.tuning_data import Batch, Inputs, TuningData, data_of
+from ecgedge_convert.changing.channels import without_channels
+from ecgedge_convert.changing.cluster import clustered
+from ecgedge_convert.changing.fine_tune import TEACH_SHARE, History, Teach, fine_tune
+from ecgedge_convert.changing.graph import Graph, build, graph_of
+from ecgedge_convert.changing.prune import SAVES, pruned
+from ecgedge_convert.changing.qat import rounded
+from ecgedge_convert.changing.teachers import called, taught_by, teachers_of
+from ecgedge_convert.changing.tuning_data import Batch, Inputs, TuningData, data_of
 from ecgedge_convert.variant import Variant
 
 if TYPE_CHECKING:
