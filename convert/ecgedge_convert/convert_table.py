@@ -55,7 +55,13 @@ def remarks(rows: Sequence[Row]) -> list[str]:
     refused = [f"{row.variant.name}: none, {row.refused}" for row in rows if row.made is None]
     made = [row.variant for row in rows if row.made is not None]
     said = list(dict.fromkeys(words for variant in made for words in _words(variant)))
-    return [*refused, *(note for row in rows for note in row.notes), *said]
+    return [*refused, *(note for row in rows for note in _named_notes(row, several=len(rows) > 1)), *said]
+
+
+def _named_notes(row: Row, *, several: bool) -> Iterator[str]:
+    """What its target says of a variant, which is named where there are several."""
+    for note in row.notes:
+        yield note if note.startswith(" ") or not several else f"{row.variant.name}: {note}"
 
 
 def _words(variant: Variant) -> Iterator[str]:

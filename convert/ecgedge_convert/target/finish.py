@@ -23,7 +23,7 @@ _RANDOM_MACS = 3 * 10**8
 """Work spent on random inputs; a large model is given fewer of them."""
 _FEWEST_VECTORS = 20
 _SHOWN = 12
-"""Refused ops printed one by one."""
+"""Reasons printed one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +130,14 @@ def _coral_lines(report: TargetReport) -> Iterator[str]:
 
 
 def _listed(refused: tuple[Refusal, ...]) -> Iterator[str]:
-    yield from (f"  op {one.place} {one.op} {one.reason}" for one in refused[:_SHOWN])
-    if len(refused) > _SHOWN:
-        yield f"  and {len(refused) - _SHOWN} more"
+    """Ops refused for one reason stand in one line, by their places."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for one in refused:
+        places.setdefault((one.op, one.reason), []).append(str(one.place))
+    for (op, reason), found in list(places.items())[:_SHOWN]:
+        yield f"  {'op' if len(found) == 1 else 'ops'} {', '.join(found)} {op} {reason}"
+    if len(places) > _SHOWN:
+        yield f"  and {len(places) - _SHOWN} reasons more"
 
 
 def _mcu_lines(report: TargetReport) -> Iterator[str]:
