@@ -78,6 +78,9 @@ def tensor_errors(float_model: bytes, quantised: bytes, inputs: Mapping[str, Flo
             _add(sums.setdefault(tensor.name, _Sums()), row[tensor.name], other.real(tensor))
         for tensor in _compared(ops):
             _add(sums.setdefault(tensor.name, _Sums()), one.real(there[tensor.name]), other.real(tensor))
+    for op in graph.ops:  # a conversion beside a layer left in float gives on what it was given
+        if op.name in ("QUANTIZE", "DEQUANTIZE") and op.inputs[0].name in sums:
+            sums.setdefault(op.outputs[0].name, sums[op.inputs[0].name])
     return tuple(_error(op, sums) for op in ops if op.outputs[0].name in sums)
 
 

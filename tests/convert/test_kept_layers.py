@@ -90,6 +90,8 @@ def test_the_worst_layer_is_found(model) -> None:  # type: ignore[no-untyped-def
     layer.set_weights([kernel, bias])
     plain = convert(spoilt, "float32")
     errors = tensor_errors(plain, convert(spoilt, "int8", INPUTS, correct=False), by_tensor(plain, INPUTS))
+    kept = tensor_errors(plain, convert(spoilt, "int8", INPUTS, keep_float=("second",)), by_tensor(plain, INPUTS))
+    assert all(one.lost_db < 20 for one in kept) and np.isnan(next(o.rmse_steps for o in kept if o.layer == "second"))
     good = tensor_errors(plain, plain, by_tensor(plain, INPUTS))
     assert worst(errors, 1)[0].layer == "second" and {one.snr_db for one in good} == {120.0}
     assert all(np.isnan(one.rmse_steps) for one in good)
