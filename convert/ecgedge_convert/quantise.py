@@ -18,6 +18,7 @@ from ecgedge.chatter import without_chatter
 from ecgedge.errors import InputError
 from ecgedge.records import FloatArray
 from ecgedge_convert.bias_correction import with_corrected_biases
+from ecgedge_convert.changing.fusion import fused_model
 from ecgedge_convert.refused_ops import refusal
 from ecgedge_convert.tflite_file import read_graph
 from ecgedge_convert.variant import Kind
@@ -70,6 +71,8 @@ def convert(
         if representative is None:
             raise InputError(f"{kind} needs representative data; name it with --calibrate DATA:N")
         check_representative(model, representative)
+    if kind == "int8":
+        model = _laid_for_int8(model)
     converter = _converter(model)
     converter._experimental_disable_per_channel_quantization_for_dense_layers = not dense_per_channel
     _set_kind(converter, kind, representative)
@@ -129,6 +132,21 @@ def converted(
             return bytes(converter.convert())
     except Exception as error:  # the converter raises bare exceptions, among them RuntimeError and ConverterError
         raise refusal(error, kind=kind, float_model=float_model) from error
+
+
+def _laid_for_int8(model: Convertible) -> Convertible:
+    """The same network with its layers where int8 kernels take them together, where it is one of Keras 3.
+
+    What cannot be rebuilt is converted as it stands: its answers are the same, only slower.
+    """
+    import keras
+
+    if not isinstance(model, keras.Model):
+        return model
+    try:
+        return fused_model(model)
+    except InputError:
+        return model
 
 
 def _converter(model: Convertible) -> "tf.lite.TFLiteConverter":

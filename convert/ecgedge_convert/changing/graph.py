@@ -153,7 +153,8 @@ def build(graph: Graph, *, keras: "types.ModuleType") -> "keras.Model":
         if isinstance(graph.outputs, str)
         else {name: tensors[node] for name, node in graph.outputs.items()}
     )
-    model = keras.Model({name: tensors[name] for name in graph.inputs}, outputs, name=graph.name)
+    # By name: the TFLite converter calls a model with a list in that order, and Keras takes it for the dict only so.
+    model = keras.Model({name: tensors[name] for name in sorted(graph.inputs)}, outputs, name=graph.name)
     for node in graph.nodes:
         if node.weights:
             model.get_layer(node.name).set_weights(list(node.weights))
