@@ -27,7 +27,11 @@ ROOT = Path(__file__).parents[1]
 _SOURCES = (
     "benchmarks/build_models.py",
     "train/ecgedge_train/models",
-    *(f"convert/ecgedge_convert/{name}.py" for name in ("quantise", "channels", "channel_map", "widths", "graph")),
+    "convert/ecgedge_convert/quantise.py",
+    *(
+        f"convert/ecgedge_convert/changing/{name}.py"
+        for name in ("channels", "channel_map", "fusion", "graph", "widths")
+    ),
 )
 _CALIBRATION, _NORM_BATCH = 100, 4
 _IMAGE = {"page": (160, 288, 1)}

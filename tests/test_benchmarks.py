@@ -81,3 +81,10 @@ def test_results_are_kept_out_of_git() -> None:
     if ignored.returncode == 128:
         pytest.skip("not a git checkout")
     assert ignored.returncode == 0
+
+
+def test_what_built_models_hang_on_is_there() -> None:
+    """A module that was moved must be followed, else no model is built again when it changes."""
+    code = "import build_models as b; print(all((b.ROOT / one).exists() for one in b._SOURCES), len(b._fingerprint()))"
+    found = run_python("-c", code)
+    assert found.stdout.split()[0] == "True", found.stderr
