@@ -12,7 +12,7 @@ from ecgedge.errors import InputError
 from ecgedge.manifest import Json
 from ecgedge_convert.export import BeatModelFacts
 from ecgedge_convert.page_export import PageModelFacts
-from ecgedge_convert.page_run import representative_rows
+from ecgedge_convert.page_run import DEFAULT_REPRESENTATIVE, representative_rows
 from ecgedge_convert.quantise import Representative
 from ecgedge_convert.run import run_json
 from ecgedge_convert.source import Source
@@ -21,7 +21,7 @@ from ecgedge_train.pages.cache import page_inputs
 from ecgedge_train.pages.protocols import PROTOCOLS, deal
 from ecgedge_train.pages.workshop import PAGES
 
-DEFAULT_N = {"beat": 2000, "page": 300}
+DEFAULT_N = {"beat": 2000, "page": DEFAULT_REPRESENTATIVE}
 """Inputs whose ranges set the scales; more changed nothing."""
 _MOST_APART = 2000
 
@@ -105,7 +105,7 @@ def _of_pages(source: Source, facts: PageModelFacts, asked: str | None, *, root:
     if name != data:
         raise InputError(f"--calibrate {name}: the model was trained on {data}; write --calibrate {data}:{count}")
     everything = PAGE_DATASETS[name](root=root)
-    wanted = _trained_on(source, facts) or _dealt(facts, root=root)
+    wanted = _trained_on(source) or _dealt(facts, root=root)
     images = [image for image in everything if image.name in wanted]
     pool = page_inputs(images, facts.pipeline)
     readable = pool.readable(np.arange(len(images)))
@@ -114,7 +114,7 @@ def _of_pages(source: Source, facts: PageModelFacts, asked: str | None, *, root:
     return Calibration(name, pool.take(rows), pool.take(apart) if len(apart) else {})
 
 
-def _trained_on(source: Source, _facts: PageModelFacts) -> set[str]:
+def _trained_on(source: Source) -> set[str]:
     if source.run is None:
         return set()
     names = run_json(source.run, PAGES).get("trained_on")

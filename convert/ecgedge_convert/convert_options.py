@@ -68,7 +68,12 @@ _OPTIONS = (
         metavar="DATA[:N]",
         help="Representative data, from the training side only; default: what the model was trained on.",
     ),
-    click.option("--like", type=_PATH, metavar="BUNDLE_OR_RUN", help="Brings what a model outside a run lacks."),
+    click.option(
+        "--like",
+        type=_PATH,
+        metavar="BUNDLE_OR_RUN",
+        help="Brings preprocessing, labels and decision to a model without a run; its classes must have that order.",
+    ),
     click.option("-o", "--out", type=_PATH, required=True, help="A bundle (.tflite), or a folder of bundles."),
     click.option("--root", type=_PATH, help="Folder of the data sets; default: ECGEDGE_DATA."),
     click.option(

@@ -108,7 +108,7 @@ def _of_run(folder: Path) -> Source:
     facts: Facts
     if is_page_run(folder):
         facts = page_facts(folder, model, name=folder.name)
-        expected, every = _page_shapes(facts.pipeline, facts.output_shapes), True
+        expected, every = _page_shapes(facts.pipeline), True
     else:
         facts = run_facts(folder, name=folder.name)
         expected, every = _beat_shapes(facts.pipeline.beats), False
@@ -159,7 +159,7 @@ def _from_elsewhere(network: Network, path: Path, like: Facts) -> Source:
         own = fitted_inputs(_beat_shapes(like.pipeline.beats), network.inputs, every=False)
         _require_classes(network)
         return Source(name, network, replace(like, training=training), own)
-    own = fitted_inputs(_page_shapes(like.pipeline, like.output_shapes), network.inputs, every=True)
+    own = fitted_inputs(_page_shapes(like.pipeline), network.inputs, every=True)
     _require_classes(network)
     outputs = _named_outputs(network.outputs, like.output_shapes)
     return Source(name, network, replace(like, training=training, output_shapes=outputs), own)
@@ -173,7 +173,7 @@ def _beat_shapes(settings: BeatSettings) -> Shapes:
     return {"beat": (1, settings.n_window, 2), "features": (len(settings.features),)}
 
 
-def _page_shapes(pipeline: PagePipeline, _outputs: Shapes) -> Shapes:
+def _page_shapes(pipeline: PagePipeline) -> Shapes:
     inputs = pipeline.inputs
     if isinstance(inputs, LeadArraySettings):
         return {LEADS_INPUT: (12, inputs.lead_samples, 2), STRIP_INPUT: (1, inputs.strip_samples, 2)}

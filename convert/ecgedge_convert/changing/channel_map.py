@@ -76,10 +76,6 @@ class ChannelMap:
                 found.append(now)
         return tuple(np.array(sorted(block), np.int64) for block in found)
 
-    def producers(self, block: IntArray) -> tuple[str, ...]:
-        """Layers that make a block's channels."""
-        return tuple(name for name, labels in self.makes.items() if np.isin(labels, block).any())
-
 
 def channel_map(graph: Graph) -> ChannelMap:
     """Follow every channel through a network.
