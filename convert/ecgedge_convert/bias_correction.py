@@ -1,9 +1,9 @@
-"""Takes out the shift that rounded weights give a layer's output on average, by changing its int32 biases.
+"""Takes out the shift that rounding gives a layer's output on average, by changing its int32 biases.
 
-Empirical bias correction of Nagel et al. 2019 (10.1109/ICCV.2019.00141, section 4.2), on the .tflite itself so that it
-holds for every network. A page is mostly blank paper and a beat mostly baseline: there the inputs of a layer
-hardly vary, the rounding errors of its few weights add up to the same number everywhere, and later layers take that for
-a signal. The biases hold such a number exactly; nothing is added to the model and it costs no time.
+Empirical bias correction of Nagel et al. 2019 (10.1109/ICCV.2019.00141, section 4.2), layer after layer on the .tflite
+itself so that it holds for every network. A page is mostly blank paper and a beat mostly baseline: there the inputs of
+a layer hardly vary, their rounding error and those of its few weights add up to the same number everywhere, and later
+layers take that for a signal. The biases hold such a number exactly; nothing is added to the model, it costs no time.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ Float64Array = NDArray[np.float64]
 
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _INPUT, _WEIGHTS, _BIAS = 0, 1, 2
-_MOST_INPUTS = 100
+_MOST_INPUTS = 32
 _INTEGERS = {"int32": np.dtype("<i4"), "int64": np.dtype("<i8")}
 
 
@@ -39,12 +39,12 @@ class _Pair:
 
 
 def with_corrected_biases(float_model: bytes, quantised: bytes, inputs: Mapping[str, FloatArray]) -> bytes:
-    """Correct the biases of convolutions and dense layers.
+    """Correct the biases of convolutions and dense layers, each with those before it corrected.
 
     Parameters
     ----------
     float_model : the same network as float32, by the same converter
-    inputs : tensor name of an input -> (n, ...) float32, representative; at most 100 are run
+    inputs : tensor name of an input -> (n, ...) float32, representative; at most 32 are run
 
     Returns
     -------
@@ -52,15 +52,18 @@ def with_corrected_biases(float_model: bytes, quantised: bytes, inputs: Mapping[
     """
     float_model = batch_of_one(float_model)
     pairs = list(_pairs(float_model, quantised))
-    if not pairs:
-        return quantised
-    patches = _mean_patches(float_model, pairs, inputs)
-    content = bytearray(quantised)
-    for pair, patch in zip(pairs, patches, strict=True):
-        shift = _given(pair.rounded, patch) - _given(pair.plain, patch)
+    rows = list(spread_rows(inputs, _MOST_INPUTS))
+    meant = _mean_patches(float_model, [pair.plain for pair in pairs], rows)
+    whole, run = bytearray(quantised), bytearray(batch_of_one(quantised))
+    ops = {op.outputs[0].name: op for op in read_graph(bytes(run)).ops}
+    for pair, patch in zip(pairs, meant, strict=True):
+        op = ops[pair.rounded.outputs[0].name]
+        (found,) = _mean_patches(bytes(run), [op], rows)
+        shift = _given(op, found) - _given(pair.plain, patch)
         steps = np.rint(shift / np.asarray(pair.bias.scales))
-        _subtract(content, pair.bias, steps)
-    return bytes(content)
+        _subtract(whole, pair.bias, steps)
+        _subtract(run, op.inputs[_BIAS], steps)
+    return bytes(whole)
 
 
 def _pairs(float_model: bytes, quantised: bytes) -> Iterator[_Pair]:
@@ -80,14 +83,14 @@ def _is_same(plain: Op, rounded: Op) -> bool:
     return weights.constant is not None and other.constant is not None and weights.shape == other.shape
 
 
-def _mean_patches(model: bytes, pairs: list[_Pair], inputs: Mapping[str, FloatArray]) -> list[Float64Array]:
+def _mean_patches(model: bytes, ops: list[Op], rows: list[dict[str, FloatArray]]) -> list[Float64Array]:
     """What stands under the weights of each op on average, in the shape of a kernel."""
-    kept, rows = KeptTensors(model), list(spread_rows(inputs, _MOST_INPUTS))
-    sums: list[Float64Array | float] = [0.0] * len(pairs)
+    kept = KeptTensors(model)
+    sums: list[Float64Array | float] = [0.0] * len(ops)
     for row in rows:
         kept.run(row)
-        for k, pair in enumerate(pairs):
-            sums[k] = sums[k] + _mean_patch(pair.plain, kept.real(pair.plain.inputs[_INPUT]))
+        for k, op in enumerate(ops):
+            sums[k] = sums[k] + _mean_patch(op, kept.real(op.inputs[_INPUT]))
     return [np.asarray(total) / len(rows) for total in sums]
 
 

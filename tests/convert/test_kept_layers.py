@@ -121,6 +121,38 @@ def test_corrected_biases_take_out_the_shift(model) -> None:  # type: ignore[no-
     assert graph_facts(without).ops == graph_facts(with_it).ops
 
 
+def blank(n: int = 200) -> dict[str, np.ndarray]:
+    """Inputs that are the same nearly everywhere, as white paper is: what rounding does to one place it does to all."""
+    beat = np.full((n, 1, 96, 2), 0.37, np.float32)
+    beat[::2, :, :8] = 1.0
+    return {"beat": beat, "features": steady(n)["features"]}
+
+
+def deep_network(layers: int = 6) -> "keras.Model":
+    keras.utils.set_random_seed(5)
+    drawn = {"bias_initializer": "random_normal"}
+    beat, features = keras.Input((1, 96, 2), name="beat"), keras.Input((4,), name="features")
+    x = beat
+    for k in range(layers):
+        x = keras.layers.Conv2D(8, (1, 3), padding="same", activation="relu", name=f"layer{k}", **drawn)(x)
+    x = keras.layers.Concatenate()([keras.layers.GlobalAveragePooling2D()(x), features])
+    said = keras.layers.Dense(4, activation="softmax", name="probabilities", **drawn)(x)
+    return keras.Model([beat, features], {"probabilities": said})
+
+
+def test_the_rounding_of_inputs_does_not_add_up_over_layers() -> None:
+    """Each layer's bias makes up for its inputs as they are by then, rounded and corrected before it."""
+    network, inputs = deep_network(), blank()
+    plain = convert(network, "float32")
+    without, with_it = (
+        tensor_errors(plain, convert(network, "int8", inputs, correct=correct), by_tensor(plain, inputs))
+        for correct in (False, True)
+    )
+    ratios = {one.layer: one.rmse / other.rmse for one, other in zip(with_it, without, strict=True)}
+    assert ratios["layer5"] < 0.7 and ratios["probabilities"] < 0.8
+    assert all(ratio < 1.05 for ratio in ratios.values()), ratios
+
+
 def answers(converted: bytes, inputs: dict[str, np.ndarray]) -> np.ndarray:
     loaded = Model(converted)
     fed = by_tensor(converted, inputs)
