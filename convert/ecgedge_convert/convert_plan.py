@@ -1,12 +1,11 @@
 """What one call of `ecgedge convert` makes: which variants, under which names, in which files; and the making.
 
-A folder is never left in a state that lies: each bundle is written whole or not at all, and the summary of the folder
-is taken away first and written last.
+All files of a call come to their places together at its end, see `staging`: one that fails or is killed leaves what was
+there before; after one that is done, the bundle of an earlier call does not stand for a variant that was refused.
 """
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -18,7 +17,8 @@ from ecgedge.records import FloatArray
 from ecgedge_convert.calibration import Calibration
 from ecgedge_convert.comparison import Comparison, answers_of, compared
 from ecgedge_convert.conversion import Advance, Converted, Workbench, convert_variant
-from ecgedge_convert.target.finish import finish
+from ecgedge_convert.staging import move_in, staged
+from ecgedge_convert.target.finish import beside, finish
 from ecgedge_convert.variant import Variant
 from ecgedge_train.pages.files import write_json
 
@@ -42,12 +42,14 @@ class Row:
     """What its target says of it."""
     refused: str = ""
     """Why there is no bundle; else empty."""
+    removed: tuple[Path, ...] = ()
+    """Files of an earlier call that were removed, since this one has none in their place."""
 
     def to_json(self) -> dict[str, Json]:
         """As plain values."""
         row: dict[str, Json] = {"name": self.variant.name, "kind": self.variant.kind}
         if self.made is None or self.path is None:
-            return {**row, "refused": self.refused}
+            return {**row, "refused": self.refused, "removed": [path.name for path in self.removed]}
         compared = None if self.comparison is None else asdict(self.comparison)
         more: dict[str, Json] = {"compared with float32": cast(Json, compared), "notes": list(self.notes)}
         return {**row, "file": self.path.name, **self.made.to_json(), **more}
@@ -73,7 +75,17 @@ class Plan:
 
     def path(self, variant: Variant) -> Path:
         """File of the bundle."""
-        return self.out / f"{self.bundle_name(variant)}.tflite" if self.is_folder else self.out
+        return self.place / f"{self.bundle_name(variant)}.tflite" if self.is_folder else self.out
+
+    @property
+    def place(self) -> Path:
+        """Folder that the files come to."""
+        return self.out if self.is_folder else self.out.parent
+
+    @property
+    def staging(self) -> Path:
+        """Hidden folder that they are written in."""
+        return self.place / (".converting" if self.is_folder else f".{self.out.name}.converting")
 
 
 def make_plan(variants: Sequence[Variant], out: Path, *, name: str) -> Plan:
@@ -94,14 +106,13 @@ def make_plan(variants: Sequence[Variant], out: Path, *, name: str) -> Plan:
 
 def _require_writable(plan: Plan) -> None:
     """Before the work of minutes or hours, not after it."""
-    folder = plan.out if plan.is_folder else plan.out.parent
     try:
         if plan.is_folder and plan.out.exists() and not plan.out.is_dir():
             raise InputError(f"-o {plan.out}: a file; name a folder, or a file that ends in .tflite")
         if not plan.is_folder and plan.out.is_dir():
             raise InputError(f"-o {plan.out}: a folder; name a file that ends in .tflite, or another folder")
-        folder.mkdir(parents=True, exist_ok=True)
-        trial = folder / f".{os.getpid()}.part"
+        plan.place.mkdir(parents=True, exist_ok=True)
+        trial = plan.place / f".{os.getpid()}.part"
         trial.touch()
         trial.unlink()
     except OSError as error:
@@ -120,21 +131,22 @@ def carry_out(
     Raises
     ------
     BundleError
-        A file cannot be written; those written before it are whole.
+        A file cannot be written, or another call writes to the same place.
     EcgedgeError
-        The only variant, or every one, was refused.
+        The only variant, or every one, was refused. As with the errors before, no file was changed.
     """
     reference = _Reference(bench)
-    if plan.is_folder:
-        _forget(plan)
-    rows: list[Row] = []
-    for variant in plan.variants:
-        rows.append(_made(plan, bench, variant, reference, begin(variant)))
-        done(rows[-1])
-    if all(row.made is None for row in rows):
-        raise InputError(rows[0].refused)
-    if plan.is_folder:
-        _summarise(plan, rows, bench.calibration)
+    with staged(plan.staging):
+        rows: list[Row] = []
+        for variant in plan.variants:
+            rows.append(_made(plan, bench, variant, reference, begin(variant)))
+            done(rows[-1])
+        if all(row.made is None for row in rows):
+            raise InputError(rows[0].refused)
+        if plan.is_folder:
+            _summarise(plan, rows, bench.calibration)
+        gone = [path for row in rows for path in row.removed]
+        move_in(plan.staging, plan.place, last=SUMMARY if plan.is_folder else "", gone=gone)
     return rows
 
 
@@ -160,28 +172,28 @@ def _made(plan: Plan, bench: Workbench, variant: Variant, reference: _Reference,
         one = convert_variant(bench, variant, name=plan.bundle_name(variant), advance=advance)
         comparison = reference.compared(one.bundle)
     except EcgedgeError as error:
-        return Row(variant, refused=" ".join(str(error).split()))
+        return _refused(plan, variant, error)
     path = plan.path(variant)
-    written = replace(one, bundle=write_bundle(one.bundle, path))
+    written = write_bundle(one.bundle, plan.staging / path.name)
     try:
-        said = finish(written.bundle, variant.target, path)
+        said = finish(written, variant.target, plan.staging / path.name)
     except BundleError as error:
-        path.unlink(missing_ok=True)
-        return Row(variant, refused=" ".join(str(error).split()))
+        (plan.staging / path.name).unlink()
+        return _refused(plan, variant, error)
+    said = replace(said, files=tuple(plan.place / file.name for file in said.files))
     notes = said.lines() if variant.target != "pi" or said.refused else ()
-    return Row(variant, written, path, comparison, tuple(notes))
+    return Row(variant, replace(one, bundle=replace(written, source=str(path))), path, comparison, tuple(notes))
 
 
-def _forget(plan: Plan) -> None:
-    """Remove what this call makes anew, and the summary: what is refused now must not stand there from before."""
-    for path in (plan.out / SUMMARY, *(plan.path(variant) for variant in plan.variants)):
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
+def _refused(plan: Plan, variant: Variant, error: EcgedgeError) -> Row:
+    path = plan.path(variant)
+    old = [file for file in (path, *beside(path, variant.target)) if file.exists()]
+    return Row(variant, refused=" ".join(str(error).split()), removed=tuple(old))
 
 
 def _summarise(plan: Plan, rows: Sequence[Row], calibration: Calibration) -> None:
     try:
-        write_json(plan.out / SUMMARY, plan_json(rows, calibration))
+        write_json(plan.staging / SUMMARY, plan_json(rows, calibration))
     except OSError as error:
         raise BundleError(
             f"{plan.out / SUMMARY}: cannot be written ({error.strerror}); make room, convert again"

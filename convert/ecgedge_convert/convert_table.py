@@ -52,10 +52,15 @@ def error_table(errors: Sequence[TensorError], *, title: str) -> Table:
 
 def remarks(rows: Sequence[Row]) -> list[str]:
     """What was refused and why, and what must not be expected of the rest."""
-    refused = [f"{row.variant.name}: none, {row.refused}" for row in rows if row.made is None]
+    refused = [f"{row.variant.name}: none, {row.refused}{_without(row)}" for row in rows if row.made is None]
     made = [row.variant for row in rows if row.made is not None]
     said = list(dict.fromkeys(words for variant in made for words in _words(variant)))
     return [*refused, *(note for row in rows for note in _named_notes(row, several=len(rows) > 1)), *said]
+
+
+def _without(row: Row) -> str:
+    """What was removed of an earlier call, which would look as if it came from this one."""
+    return f"; removed of an earlier call: {', '.join(path.name for path in row.removed)}" if row.removed else ""
 
 
 def _named_notes(row: Row, *, several: bool) -> Iterator[str]:

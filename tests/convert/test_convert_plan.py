@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -63,18 +64,38 @@ def test_one_that_is_refused_is_a_row(tmp_path: Path) -> None:
     model = keras.models.load_model(run / "model.keras", custom_objects={"Wave": Wave})
     out = tmp_path / "out"
     out.mkdir()
-    (out / "small-int16x8.tflite").write_bytes(b"of an earlier call")
+    for name in ("small-int16x8.tflite", "small-dynamic.tflite"):
+        (out / name).write_bytes(b"of an earlier call")
     source = read_source(write_run(tmp_path / "plain", beat_network(keras)))
     source = replace(source, network=Network("waved", model=model))
     plan = make_plan(asked_variants(("float32", "int16x8"), Variant("asked")), out, name="small")
     rows = carry_out(plan, bench(source))
     assert rows[0].made is not None and rows[1].made is None and "no op SIN" in rows[1].refused
-    assert not (out / "small-int16x8.tflite").exists()
-    assert "no op SIN" in json.loads((out / SUMMARY).read_text())["variants"][1]["refused"]
-    assert any("int16x8: none, int16x8: no op SIN" in words for words in remarks(rows))
-    with pytest.raises(InputError, match="layer wave: op SIN cannot be quantised"):
-        carry_out(make_plan(asked_variants((), Variant("asked")), out / "x.tflite", name="small"), bench(source))
-    assert not (out / "x.tflite").exists()
+    assert sorted(path.name for path in out.iterdir()) == [SUMMARY, "small-dynamic.tflite", "small-float32.tflite"]
+    said = json.loads((out / SUMMARY).read_text())["variants"][1]
+    assert "no op SIN" in said["refused"] and said["removed"] == ["small-int16x8.tflite"]
+    words = next(words for words in remarks(rows) if words.startswith("int16x8: none, int16x8: no op SIN"))
+    assert words.endswith("; removed of an earlier call: small-int16x8.tflite")
+    (out / "x.tflite").write_bytes(b"of an earlier call")
+    for place in (out / "x.tflite", out):
+        before = {path.name: path.read_bytes() for path in out.iterdir()}
+        with pytest.raises(InputError, match="layer wave: op SIN cannot be quantised"):
+            carry_out(make_plan(asked_variants((), Variant("asked")), place, name="small"), bench(source))
+        assert {path.name: path.read_bytes() for path in out.iterdir()} == before, "a call that fails changes nothing"
+
+
+def test_one_that_its_target_refuses_leaves_nothing_of_an_earlier_call(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("small-mcu.tflite", "small_mcu.c", "small_mcu.h", "small-coral-batch1.tflite"):
+        (out / name).write_bytes(b"of an earlier call")
+    variants = (Variant("mcu", "float32", target="mcu"), Variant("coral", "int8", target="coral"))
+    rows = carry_out(make_plan(variants, out, name="small"), bench(read_source(run)))
+    assert "small-mcu.tflite: not for mcu: CONV_2D, op 0, computes in float" in rows[0].refused
+    assert [path.name for path in rows[0].removed] == ["small-mcu.tflite", "small_mcu.h", "small_mcu.c"]
+    names = [SUMMARY, "small-coral-batch1.tflite", "small-coral.tflite"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    assert f"wrote {out / names[1]}" in rows[1].notes and rows[1].path == out / names[2]
 
 
 def test_places_that_do_not_fit_are_named_before_the_work(tmp_path: Path) -> None:
@@ -91,7 +112,7 @@ def test_places_that_do_not_fit_are_named_before_the_work(tmp_path: Path) -> Non
 
 
 ON_A_SMALL_DISK = """
-import sys
+import shutil, sys
 from pathlib import Path
 from tests.convert.test_source import bench, read_source
 from ecgedge.bundle import read_bundle
@@ -99,13 +120,15 @@ from ecgedge_convert.convert_plan import carry_out, make_plan
 from ecgedge_convert.variant import Variant, asked_variants
 from ecgedge.errors import BundleError
 source, out = read_source(Path(sys.argv[1])), Path(sys.argv[2])
+shutil.copy(sys.argv[3], out / "small-float16.tflite")
 (out / "conversions.json").write_text("of an earlier call")
 plan = make_plan(asked_variants(("float16", "float32"), Variant("asked")), out, name="small")
 try:
     carry_out(plan, bench(source))
 except BundleError as error:
     print(error)
-print([path.name for path in out.iterdir()], read_bundle(out / "small-float16.tflite").manifest.name)
+print(sorted(path.name for path in out.iterdir()), read_bundle(out / "small-float16.tflite").manifest.name)
+print((out / "conversions.json").read_text())
 """
 
 
@@ -119,15 +142,53 @@ def on_a_disk_of(kilobytes: int, place: Path, *command: str | Path) -> str:
     return subprocess.run(line, check=True, timeout=390, capture_output=True, text=True).stdout
 
 
-def test_a_disk_that_fills_leaves_whole_bundles_only(run: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
+def test_a_disk_that_fills_leaves_the_folder_as_it_was(run: Path, tmp_path: Path) -> None:
+    out, first = tmp_path / "out", tmp_path / "first.tflite"
     out.mkdir()
-    plan = make_plan(asked_variants(("float16",), Variant("asked")), tmp_path / "first.tflite", name="small")
-    carry_out(plan, bench(read_source(run)))
-    one_and_a_half = int((tmp_path / "first.tflite").stat().st_size * 1.5 / 1024)
-    said = on_a_disk_of(one_and_a_half, out, sys.executable, "-c", ON_A_SMALL_DISK, run, out)
+    carry_out(make_plan(asked_variants(("float16",), Variant("asked")), first, name="small"), bench(read_source(run)))
+    two_and_a_half = int(first.stat().st_size * 2.5 / 1024) + 4
+    said = on_a_disk_of(two_and_a_half, out, sys.executable, "-c", ON_A_SMALL_DISK, run, out, first)
     assert "small-float32.tflite: cannot be written (No space left on device)" in said
-    assert "['small-float16.tflite'] small-float16" in said
+    assert "['conversions.json', 'small-float16.tflite'] first\nof an earlier call" in said
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from tests.convert.test_source import bench, read_source
+from ecgedge_convert.convert_plan import carry_out, make_plan
+from ecgedge_convert.variant import Variant, asked_variants
+
+def begin(variant):
+    print(variant.name, flush=True)
+    if variant.name == "float32":
+        sys.stdin.readline()
+    return lambda *_: None
+
+plan = make_plan(asked_variants(("float16", "float32"), Variant("asked")), Path(sys.argv[2]), name="small")
+carry_out(plan, bench(read_source(Path(sys.argv[1]))), begin=begin)
+"""
+
+
+def test_a_killed_call_leaves_the_folder_as_it_was(run: Path, tmp_path: Path) -> None:
+    plan = make_plan(asked_variants(("float16", "float32"), Variant("asked")), tmp_path, name="small")
+    other = replace(plan, name="other")
+    for one in (plan, other):
+        carry_out(one, bench(read_source(run)))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    command = [sys.executable, "-c", KILLED, run, tmp_path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as call:
+        assert call.stdout is not None
+        assert [call.stdout.readline() for _ in range(2)] == ["float16\n", "float32\n"]
+        assert [path.name for path in (tmp_path / ".converting").iterdir()] == ["small-float16.tflite"]
+        with pytest.raises(BundleError, match="another ecgedge convert writes there"):
+            carry_out(other, bench(read_source(run)))
+        call.kill()
+    left = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert call.returncode == -signal.SIGKILL and left == before
+    assert (tmp_path / ".converting").is_dir()
+    carry_out(plan, bench(read_source(run)))
+    assert {path.name for path in tmp_path.iterdir()} == set(before)
 
 
 def test_the_shipped_recipe_names_all_changes() -> None:

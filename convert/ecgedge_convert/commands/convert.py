@@ -36,7 +36,12 @@ Examples:
 @click.argument("model", type=click.Path(path_type=Path))
 @convert_options
 def convert(model: Path, **asked: Unpack[Asked]) -> None:
-    """Convert MODEL to bundles for devices: the folder of a run, a .keras, .h5 or float .tflite file, a SavedModel."""
+    """Convert MODEL to bundles for devices: the folder of a run, a .keras, .h5 or float .tflite file, a SavedModel.
+
+    Files come to their places together, when all variants are done: a call that fails or is killed leaves what was
+    there before. Where a variant is refused and another one is made, a bundle of an earlier call under the name of the
+    refused one is removed, and the table says so; bundles of other variants stay.
+    """
     variants = variants_of(asked)
     require("tensorflow")
     start_keras()

@@ -11,7 +11,7 @@ from ecgedge.errors import BundleError
 from ecgedge.extras import installed
 from ecgedge.golden_checks import part
 from ecgedge_convert.target.batch_of_one import batch_of_one
-from ecgedge_convert.target.c_array import Measured, c_source
+from ecgedge_convert.target.c_array import Measured, c_name, c_source
 from ecgedge_convert.target.coral import CoralMapping, coral_mapping
 from ecgedge_convert.target.micro import DEFAULT, RANDOM_VECTORS, REFERENCE, WHY, MicroRun, run_in_micro
 from ecgedge_convert.target.refusals import Refusal, mcu_notes, refused_by_mcu, refused_by_pi
@@ -68,6 +68,13 @@ def finish(bundle: Bundle, target: Target, out: Path) -> TargetReport:
     return {"pi": _finish_pi, "coral": _finish_coral, "mcu": _finish_mcu}[target](bundle, out)
 
 
+def beside(out: Path, target: Target) -> tuple[Path, ...]:
+    """The files that `finish` writes beside a bundle."""
+    if target == "coral":
+        return (out.with_name(f"{out.stem}-batch1.tflite"),)
+    return tuple(out.with_name(f"{c_name(out.stem)}.{ending}") for ending in ("h", "c")) if target == "mcu" else ()
+
+
 def _finish_pi(bundle: Bundle, out: Path) -> TargetReport:
     del out
     return TargetReport("pi", graph_facts(bundle.model), refused_by_pi(read_graph(bundle.model)))
@@ -76,7 +83,7 @@ def _finish_pi(bundle: Bundle, out: Path) -> TargetReport:
 def _finish_coral(bundle: Bundle, out: Path) -> TargetReport:
     model = batch_of_one(bundle.model)
     mapping = coral_mapping(read_graph(model))
-    path = out.with_name(f"{out.stem}-batch1.tflite")
+    (path,) = beside(out, "coral")
     _write({path: model})
     return TargetReport("coral", graph_facts(model), mapping.refused, files=(path,), coral=mapping)
 
@@ -85,7 +92,7 @@ def _finish_mcu(bundle: Bundle, out: Path) -> TargetReport:
     model = batch_of_one(bundle.model, slim=True)
     graph, facts = read_graph(model), graph_facts(model)
     if refused := refused_by_mcu(graph):
-        raise BundleError(f"{out}: not for mcu: {_first_and_more(refused)}")
+        raise BundleError(f"{out.name}: not for mcu: {_first_and_more(refused)}")
     notes = mcu_notes(graph)
     run = None
     if installed("tflite_micro"):
@@ -95,7 +102,7 @@ def _finish_mcu(bundle: Bundle, out: Path) -> TargetReport:
         notes += ("not run in TensorFlow Lite Micro, no arena measured; run: pip install 'ecgedge[mcu]'",)
     measured = None if run is None else Measured(run.arena_bytes, run.package)
     written = c_source(bundle.manifest, model, measured, name=out.stem)
-    header, source = (out.with_name(f"{written.stem}.{ending}") for ending in ("h", "c"))
+    header, source = beside(out, "mcu")
     _write({header: written.header.encode(), source: written.source.encode()})
     return TargetReport(
         "mcu", facts, notes=notes, files=(header, source), micro=run, constants_bytes=written.constants_bytes
