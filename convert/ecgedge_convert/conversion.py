@@ -41,6 +41,8 @@ class Converted:
     bundle: Bundle
     facts: ModelFacts
     seconds: float
+    decided: str = ""
+    """Whose temperature and sets a changed network has, in words; empty for one that was not changed."""
 
     def to_json(self) -> dict[str, Json]:
         """As plain values."""
@@ -83,11 +85,16 @@ def convert_variant(bench: Workbench, variant: Variant, *, name: str, advance: A
     source = bench.source
     network = _changed(bench, variant, advance) if variant.changes_weights else None
     converted = _quantised(bench, variant, network)
-    conversion = conversion_facts(variant, bench.calibration, network.facts if network else {})
-    bundle = source.bundle(converted, name=name, conversion=conversion)
+    bundle = source.bundle(
+        converted,
+        name=name,
+        conversion=conversion_facts(variant, bench.calibration, network),
+        decision=network.decided.decision if network and network.decided else None,
+    )
     if failed := [check.name for check in selftest(bundle) if not check.passed]:
         raise BundleError(f"{name}: self-test failed in {', '.join(failed)}; report this, with the model")
-    return Converted(bundle, graph_facts(converted), perf_counter() - start_s)
+    words = network.decided.words if network and network.decided else ""
+    return Converted(bundle, graph_facts(converted), perf_counter() - start_s, words)
 
 
 def float_twin(bench: Workbench, variant: Variant) -> bytes:
@@ -98,7 +105,7 @@ def float_twin(bench: Workbench, variant: Variant) -> bytes:
     InputError
         A network that was trained with rounding has none.
     """
-    network = _changed(bench, variant, _tell_nobody) if variant.changes_weights else None
+    network = _changed(bench, variant, _tell_nobody, decide=False) if variant.changes_weights else None
     if network is not None and network.rounded:
         raise InputError(
             f"variant {variant.name}: trained with rounding in view, it has no float twin to be held against"
@@ -106,8 +113,13 @@ def float_twin(bench: Workbench, variant: Variant) -> bytes:
     return _quantised(bench, replace(variant, kind="float32", keep_float=()), network)
 
 
-def conversion_facts(variant: Variant, calibration: Calibration, changes: dict[str, Json]) -> dict[str, Json]:
-    """How a bundle's bytes came about: the variant, what was changed, the libraries, the calibration data."""
+def conversion_facts(variant: Variant, calibration: Calibration, network: Changed | None) -> dict[str, Json]:
+    """How a bundle's bytes came about: the variant, the libraries, the calibration data, what was changed and decided.
+
+    Parameters
+    ----------
+    network : None where nothing was changed
+    """
     plain = Variant(variant.name)
     stated = {
         entry.name: getattr(variant, entry.name)
@@ -119,8 +131,10 @@ def conversion_facts(variant: Variant, calibration: Calibration, changes: dict[s
     if variant.kind in CALIBRATED:
         found["calibration"] = calibration.facts()
         found["bias correction"] = not variant.qat
-    if changes:
-        found["changes"] = changes
+    if network is not None:
+        found["changes"] = network.facts
+        if network.decided is not None:
+            found["decision"] = network.decided.facts
     return found
 
 
@@ -132,11 +146,11 @@ def _versions() -> dict[str, Json]:
     return found
 
 
-def _changed(bench: Workbench, variant: Variant, advance: Advance) -> Changed:
+def _changed(bench: Workbench, variant: Variant, advance: Advance, *, decide: bool = True) -> Changed:
     """The network with its weights changed; the same changes for another kind are not made again."""
     key = replace(variant, name="", kind="int8", target="pi", keep_float=variant.keep_float if variant.qat else ())
-    if key not in bench.kept:
-        found = changed(bench.source.model, variant, bench.source.run, root=bench.root, advance=advance)
+    if key not in bench.kept or (decide and bench.kept[key].decided is None):
+        found = changed(bench.source.model, variant, bench.source.run, root=bench.root, decide=decide, advance=advance)
         bench.kept.clear()
         bench.kept[key] = found
     return bench.kept[key]

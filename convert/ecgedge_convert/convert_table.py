@@ -55,7 +55,8 @@ def remarks(rows: Sequence[Row]) -> list[str]:
     refused = [f"{row.variant.name}: none, {row.refused}{_without(row)}" for row in rows if row.made is None]
     made = [row.variant for row in rows if row.made is not None]
     said = list(dict.fromkeys(words for variant in made for words in _words(variant)))
-    return [*refused, *(note for row in rows for note in _named_notes(row, several=len(rows) > 1)), *said]
+    notes = (note for row in rows for note in _named_notes(row, several=len(rows) > 1))
+    return [*refused, *notes, *_decided(rows), *said]
 
 
 def _without(row: Row) -> str:
@@ -67,6 +68,16 @@ def _named_notes(row: Row, *, several: bool) -> Iterator[str]:
     """What its target says of a variant, which is named where there are several."""
     for note in row.notes:
         yield note if note.startswith(" ") or not several else f"{row.variant.name}: {note}"
+
+
+def _decided(rows: Sequence[Row]) -> Iterator[str]:
+    """Whose temperature and sets changed networks have; those of which the same is said stand in one line."""
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        if row.made is not None and row.made.decided:
+            names.setdefault(row.made.decided, []).append(row.variant.name)
+    for words, found in names.items():
+        yield f"{', '.join(found)}: {words}"
 
 
 def _words(variant: Variant) -> Iterator[str]:

@@ -64,17 +64,23 @@ class Source:
             )
         return self.network.model
 
-    def bundle(self, converted: bytes, *, name: str, conversion: Mapping[str, Json]) -> Bundle:
+    def bundle(
+        self, converted: bytes, *, name: str, conversion: Mapping[str, Json], decision: Decision | None = None
+    ) -> Bundle:
         """A bundle of converted bytes, golden vectors included, in memory.
 
         Parameters
         ----------
         conversion : how the bytes came about, for the manifest
+        decision : in place of the one that the source has
         """
-        training: dict[str, Json] = {**self.facts.training, "conversion": dict(conversion)}
-        if isinstance(self.facts, BeatModelFacts):
-            return beat_bundle(converted, replace(self.facts, name=name, training=training), own=self.own_inputs)
-        return page_bundle(converted, replace(self.facts, name=name, training=training), own=self.own_inputs)
+        facts, training = self.facts, {**self.facts.training, "conversion": dict(conversion)}
+        if isinstance(facts, BeatModelFacts):
+            decided = facts.decision if decision is None else decision.to_manifest()
+            known = replace(facts, name=name, training=training, decision=decided)
+            return beat_bundle(converted, known, own=self.own_inputs)
+        page = replace(facts, name=name, training=training, decision=decision or facts.decision)
+        return page_bundle(converted, page, own=self.own_inputs)
 
 
 def read_source(path: Path, *, like: Path | None = None) -> Source:

@@ -44,7 +44,6 @@ epochs = 16
 batch = 16
 learning_rate = 0.02
 [calibrate]
-inner_share = 0.2
 """
 N_PAGES = 150
 
@@ -68,15 +67,24 @@ def beat_run(folder: Path, patch: pytest.MonkeyPatch) -> Path:
     return train_recipe(recipe, folder / "beat", data_root=None, records=PATIENTS).folder
 
 
-def page_run(folder: Path, patch: pytest.MonkeyPatch) -> Path:
-    """A run on invented pages that were read before: the cache holds them."""
+def page_run(
+    folder: Path, patch: pytest.MonkeyPatch, *, calibrate: str = "inner_share = 0.2", wrong: int = 1_000_000
+) -> Path:
+    """A run on invented pages that were read before: the cache holds them; two pages have one printed number.
+
+    Parameters
+    ----------
+    wrong : one in so many pages has the label of another class, so that nobody can be sure
+    """
     from ecgedge_train.pages.workshop import train_page_recipe
 
     patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-    files = tuple(replace(image, path=folder / image.name) for image in images(N_PAGES))
+    files = tuple(
+        replace(image, path=folder / image.name, number=f"n{k // 2}") for k, image in enumerate(images(N_PAGES))
+    )
     for k, image in enumerate(files):
         image.path.write_bytes(f"picture {k}".encode())
-        cache.keep_page(image.path, cache.ReadPage(dict(arrays(k % 4, k))), PIPELINE)
+        cache.keep_page(image.path, cache.ReadPage(dict(arrays((k + (k % wrong == 1)) % 4, k))), PIPELINE)
 
     def read(*, root: Path | None = None) -> tuple[ReportImage, ...]:
         assert root is None
@@ -85,5 +93,5 @@ def page_run(folder: Path, patch: pytest.MonkeyPatch) -> Path:
     patch.setitem(PAGE_DATASETS, "ecg_images", read)
     patch.setitem(PAGE_MODELS, "toy", toy_model)
     recipe = folder / "toy.toml"
-    recipe.write_text(PAGE_RECIPE)
+    recipe.write_text(PAGE_RECIPE + calibrate + "\n")
     return train_page_recipe(recipe, folder / "page", data_root=None).folder

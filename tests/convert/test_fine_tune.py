@@ -13,6 +13,7 @@ pytest.importorskip("tensorflow", reason="the workshop's extra [convert] is not 
 
 from ecgedge.errors import InputError  # noqa: E402
 from ecgedge_convert.changing.fine_tune import answers_of, fine_tune  # noqa: E402
+from ecgedge_convert.changing.page_side import page_side  # noqa: E402
 from ecgedge_convert.changing.teachers import taught_by, teachers_of  # noqa: E402
 from ecgedge_convert.changing.tuning_data import TuningData, data_of  # noqa: E402
 from ecgedge_convert.run import load_model  # noqa: E402
@@ -57,6 +58,11 @@ def test_pages_held_back_are_those_that_the_run_held_back(runs: dict[str, Path],
     held = data["page"].held_back
     assert facts["calibrated_on"] == f"{len(held.classes)} training pages held back"
     assert held.what.endswith("never seen by the model")
+    side = page_side(runs["page"], root=None)
+    learnt, part = side.lesson(0).rows, side.parts[0]
+    numbers = [{side.pool.groups[row] for row in rows.tolist()} for rows in (learnt, part)]
+    assert len(part) == len(held.classes) and not numbers[0] & numbers[1]
+    assert {len(set(side.pool.groups)), len(numbers[0]) + len(numbers[1])} == {len(side.pool.names) // 2}
 
 
 def test_a_run_of_beats_keeps_its_recipe(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -73,6 +73,9 @@ def test_figures_are_those_of_evaluate(place: Path, reported: dict[str, Any]) ->
         for figure in names:
             assert shown(row, figure)[0] == pytest.approx(found.classes.scalars()[figure], abs=1e-6)
             assert shown(row, figure)[1:] == pytest.approx(found.intervals[figure], abs=1e-6)
+        assert shown(row, "covered")[0] == pytest.approx(found.sets.coverage, abs=1e-6)
+        assert shown(row, "set_size")[0] == pytest.approx(found.sets.mean_size, abs=1e-6)
+        assert shown(row, "no_answer")[0] == pytest.approx(1 - found.classes.answered / found.classes.pages, abs=1e-6)
         for k, label in enumerate(REPORT.names):
             assert shown(row, f"recall {k}")[1:] == pytest.approx(found.intervals[f"recall: {label}"], abs=1e-6)
 
@@ -158,6 +161,7 @@ def test_markdown_has_every_variant_in_whole_tables(place: Path) -> None:
     for kind, stem in (("beats", ("float32", "int8", "pruned")), ("pages", ("float32", "int8", "pruned"))):
         lines = (place / kind / "report.md").read_text().splitlines()
         assert f"**{NOTICE}**" in lines
+        assert ("truth in its set, and classes in it" in "".join(lines)) == (kind == "pages")
         for name in stem:
             assert any(line.startswith(f"| {name} ") or line.startswith(f"| {name}(") for line in lines), name
         widths: list[int] = []

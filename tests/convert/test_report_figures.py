@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,9 +14,11 @@ from hypothesis import strategies as st
 
 from ecgedge.bundle import read_bundle
 from ecgedge.class_metrics import bootstrap_intervals, class_figures
+from ecgedge.decide import Decision, prediction_set
 from ecgedge.errors import InputError
 from ecgedge.labels import REPORT
 from ecgedge.latency import Latency
+from ecgedge.sure_answers import set_coverage
 from ecgedge_convert.report import wording
 from ecgedge_convert.report.answers import Answers, alike, tallies
 from ecgedge_convert.report.changes import changes_of
@@ -41,8 +44,9 @@ def answers(seed: int, n: int = 60, *, sure: float = 2.0, groups: int = 30) -> A
     probabilities[::17] = np.nan
     best = np.where(np.isnan(probabilities[:, 0]), 4, np.nan_to_num(probabilities, nan=-1).argmax(axis=1))
     names = tuple(f"g{k % groups:02d}" for k in range(n))
+    sets = prediction_set(np.nan_to_num(probabilities), Decision(conformal_quantile=0.8))
     return Answers(
-        REPORT.names, (*REPORT.names, "-"), names, truth.astype(np.int64), best.astype(np.int64), probabilities
+        REPORT.names, (*REPORT.names, "-"), names, truth.astype(np.int64), best.astype(np.int64), probabilities, sets
     )
 
 
@@ -56,6 +60,20 @@ def test_pages_are_counted_as_class_metrics_counts(sure: float) -> None:
         assert figure.value == pytest.approx(whole.scalars()[name], abs=1e-9)
         assert (figure.low, figure.high) == pytest.approx(limits[name], abs=1e-9)
     assert tallies(given).confusion.sum(axis=0).tolist() == whole.confusion.tolist()
+
+
+def test_sets_are_counted_as_evaluate_counts_them() -> None:
+    given = answers(1)
+    assert given.sets is not None
+    there = np.isfinite(given.probabilities[:, 0])
+    found, whole = sample(given), set_coverage(given.sets[there], given.truth[there])
+    assert 0 < found.whole["covered"] < 1 and 1 < found.whole["set_size"] < 4
+    assert (found.whole["covered"], found.whole["set_size"]) == pytest.approx((whole.coverage, whole.mean_size))
+    assert found.whole["no_answer"] == pytest.approx(1 - there.mean()) and not there.all()
+    low, high = found.figure("covered").low, found.figure("covered").high
+    assert low < whole.coverage < high and high - low < 0.5
+    without = replace(given, sets=None)
+    assert "covered" not in sample(without).whole and sample(without).whole["ece"] == found.whole["ece"]
 
 
 def test_a_share_of_one_keeps_room_for_doubt() -> None:
@@ -179,6 +197,8 @@ def test_kept_answers_come_back_whole(tmp_path: Path) -> None:
     kept.write("a" * 64, given)
     found = kept.read("a" * 64)
     assert found is not None and sample(found).whole == sample(given).whole and found.groups == given.groups
+    kept.write("c" * 64, replace(given, sets=None))
+    assert (without := kept.read("c" * 64)) is not None and without.sets is None
     assert KeptAnswers(tmp_path, again=True).read("a" * 64) is None and kept.read("b" * 64) is None
 
 
@@ -199,7 +219,12 @@ def test_changes_are_told_in_words() -> None:
         "16 different weights a layer",
         "trained on with the rounding in view",
         "1 layer left in float",
+        "calibration of the unchanged network",
     )
+    decided = {"of": "the changed network, as float", "temperature": [1.0, 1.2]}
+    again = changes_of({"conversion": {"variant": {"prune": 0.5}, "decision": decided}})
+    assert again == ("50 % of the weights set to zero", "calibrated again")
+    assert changes_of({"conversion": {"variant": {"keep_float": ["x"]}}}) == ("1 layer left in float",)
     assert changes_of({"conversion": {"variant": {"name": "int8", "kind": "int8"}}}) == changes_of({}) == ()
 
 

@@ -1,12 +1,15 @@
 """What a variant does to a network before its numbers are written: channels, then zeros, then clusters, then rounding.
 
 After each change the network is fine-tuned on what its run was trained on; its teacher is the network as it was before
-all changes, or the variant's own. It writes no bundle and measures no test set.
+all changes, or the variant's own. Its decision is fitted again, see `decided`. It writes no bundle and measures no test
+set.
 """
 
 import gzip
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +19,13 @@ from ecgedge.errors import InputError
 from ecgedge.manifest import Json
 from ecgedge_convert.changing.channels import without_channels
 from ecgedge_convert.changing.cluster import clustered
-from ecgedge_convert.changing.fine_tune import TEACH_SHARE, History, Teach, fine_tune
+from ecgedge_convert.changing.decided import Decided, decided_again
+from ecgedge_convert.changing.fine_tune import TEACH_SHARE, History, Teach, answers_of, fine_tune
 from ecgedge_convert.changing.graph import Graph, build, graph_of
 from ecgedge_convert.changing.prune import SAVES, pruned
 from ecgedge_convert.changing.qat import rounded
 from ecgedge_convert.changing.teachers import called, taught_by, teachers_of
-from ecgedge_convert.changing.tuning_data import Batch, Inputs, TuningData, data_of
+from ecgedge_convert.changing.tuning_data import Batch, FloatArray, Inputs, TuningData, data_of
 from ecgedge_convert.variant import Variant
 
 if TYPE_CHECKING:
@@ -64,6 +68,12 @@ class Changed:
     facts: dict[str, Json] = field(default_factory=dict)
     """For the manifest."""
     rounded: bool = False
+    decided: Decided | None = None
+    """None where nothing was changed, or nobody asked."""
+
+    def answers(self, inputs: Inputs) -> FloatArray:
+        """Class probabilities, (n, classes) float32."""
+        return answers_of(self.model, inputs, keras=import_module("tf_keras" if self.rounded else "keras"))
 
 
 @dataclass(frozen=True)
@@ -115,6 +125,7 @@ def changed(
     run: Path | None,
     *,
     root: Path | None,
+    decide: bool = True,
     advance: Advance = lambda _change, _epoch, _epochs, _loss: None,
 ) -> Changed:
     """Do what a variant asks for; the model given stays as it is.
@@ -123,6 +134,7 @@ def changed(
     ----------
     run : the training run that the model is of; None where there is none
     root : folder of the data sets
+    decide : fit its decision again; with inner folds that takes as long again for each
 
     Raises
     ------
@@ -139,15 +151,33 @@ def changed(
         )
     import keras
 
-    teachers = teachers_of(variant.teachers, model) or [model]
+    teachers = teachers_of(variant.teachers, model)
     data = data_of(run, root=root, seed=variant.seed)
-    work = _Work(variant, data, taught_by(teachers, keras=keras), advance, {})
-    work.facts["fine_tuned_on"] = {
+
+    def changed_on(network: "keras.Model", data: TuningData, where: str = "") -> Changed:
+        told = partial(_told, advance, where)
+        return _changed(network, _Work(variant, data, taught_by(teachers or [network], keras=keras), told, {}))
+
+    def said(network: "keras.Model", data: TuningData, where: str) -> FloatArray:
+        twin = found if network is model else changed_on(network, data, where)
+        return twin.answers(data.held_back.inputs)
+
+    found = changed_on(model, data)
+    found.facts["fine_tuned_on"] = {
         "held_back": data.held_back.what,
         "teachers": [*called(variant.teachers)] or ["the model itself, before it was changed"],
         "seed": variant.seed,
     }
-    return _changed(model, work)
+    if not decide:
+        return found
+    decided = decided_again(run, model, said, root=root, seed=variant.seed)
+    if teachers and decided.decision is not None:
+        decided.facts["teachers"] = "may have learnt from these pages"
+    return replace(found, decided=decided)
+
+
+def _told(advance: Advance, where: str, change: str, epoch: int, epochs: int, loss: float) -> None:
+    advance(f"{change}, {where}" if where else change, epoch, epochs, loss)
 
 
 def _changed(model: "keras.Model", work: _Work) -> Changed:

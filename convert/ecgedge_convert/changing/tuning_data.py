@@ -3,7 +3,7 @@
 It knows which records and pages a run learnt from, and opens no others. What is done to the model is not known here.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,17 +13,11 @@ from numpy.typing import NDArray
 import ecgedge_train
 from ecgedge.errors import InputError
 from ecgedge.labels import AAMI, REPORT
-from ecgedge.manifest import Json
+from ecgedge_convert.changing.page_side import PageSide, listed, page_side
 from ecgedge_convert.page_run import is_page_run
-from ecgedge_convert.run import run_facts, run_file, run_json
-from ecgedge_train.datasets import PAGE_DATASETS
+from ecgedge_convert.run import run_facts, run_json
 from ecgedge_train.fit import Lesson, drawn_beats
-from ecgedge_train.pages.cache import page_inputs
-from ecgedge_train.pages.inner import held_back, without
-from ecgedge_train.pages.lesson import PageLesson
-from ecgedge_train.pages.pool import IntArray, PagePool
-from ecgedge_train.pages.recipe import Calibration, PageRecipe, read_page_recipe
-from ecgedge_train.pages.workshop import PAGES, TRAINING
+from ecgedge_train.pages.workshop import TRAINING
 from ecgedge_train.pool import Pool, build_pool, draw_shares, scaled, some_of, targets
 from ecgedge_train.recipe import Recipe, read_recipe
 from ecgedge_train.split import FOLDS
@@ -89,7 +83,7 @@ def data_of(run: Path, *, root: Path | None, seed: int = 0, copies: int = VIRTUA
         The data set is not on this machine.
     """
     if is_page_run(run):
-        return _page_data(run, root=root, seed=seed)
+        return page_data(page_side(run, root=root), 0, seed=seed)
     return _beat_data(run, root=root, seed=seed, copies=copies)
 
 
@@ -116,7 +110,7 @@ def beat_recipe(run: Path) -> Recipe:
 
 def _beat_data(run: Path, *, root: Path | None, seed: int, copies: int) -> TuningData:
     recipe, facts = beat_recipe(run), run_json(run, TRAINING)
-    records = _names(facts, "training_records", run)
+    records = listed(facts, "training_records", run)
     pool_recipe = replace(recipe.pool, virtual_copies=copies)
     pool = build_pool(pool_recipe, records, data_root=root, seed=recipe.seed)
     pool = scaled(pool, run_facts(run, name="").pipeline.beats)
@@ -150,14 +144,18 @@ def _beats_held_back(pool: Pool, records: list[str]) -> HeldBack:
     return HeldBack(pool.inputs(rows), pool.classes[rows], f"real beats of the training records {', '.join(records)}")
 
 
-def _page_data(run: Path, *, root: Path | None, seed: int) -> TuningData:
-    recipe, facts = read_page_recipe(run_file(run, RECIPE)), run_json(run, TRAINING)
-    pool = training_pages(run, recipe, root=root)
-    rows, split_seed = pool.readable(np.arange(len(pool.names))), facts.get("split_seed")
-    part = pages_held_back(pool, rows, recipe.calibrate, seed=split_seed if isinstance(split_seed, int) else 0)
-    lesson = PageLesson(pool, without(rows, part), part, recipe.fit, recipe.augment)
+def page_data(side: PageSide, number: int, *, seed: int) -> TuningData:
+    """The pages of a run but those of one part that it held back, which is held back again.
+
+    Parameters
+    ----------
+    number : of the part
+    """
+    recipe, part, lesson = side.recipe, side.parts[number], side.lesson(number)
     seen = "seen by the model before" if recipe.calibrate.inner_folds else "never seen by the model"
-    kept = HeldBack(pool.take(part), pool.classes[part], f"{len(part)} training pages of other groups, {seen}")
+    kept = HeldBack(
+        side.pool.take(part), side.pool.classes[part], f"{len(part)} training pages of other groups, {seen}"
+    )
     return TuningData(
         REPORT.names,
         lesson.steps_per_epoch,
@@ -167,25 +165,3 @@ def _page_data(run: Path, *, root: Path | None, seed: int) -> TuningData:
         seed,
         lambda seed, epoch: lesson.batches(seed=seed, epoch=epoch),
     )
-
-
-def training_pages(run: Path, recipe: PageRecipe, *, root: Path | None) -> PagePool:
-    """The pages that a run was trained on, in the order of the data set, and no others."""
-    wanted = set(_names(run_json(run, PAGES), "trained_on", run))
-    images = [image for image in PAGE_DATASETS[recipe.data](root=root) if image.name in wanted]
-    return page_inputs(images, recipe.pipeline)
-
-
-def pages_held_back(pool: PagePool, rows: IntArray, calibrate: Calibration, *, seed: int) -> IntArray:
-    """The part that the run itself held back, or the first of its inner folds, or a tenth of the pages."""
-    if not (calibrate.inner_folds or calibrate.inner_share):
-        calibrate = replace(calibrate, inner_share=0.1)
-    return held_back(pool, rows, calibrate, seed=seed)[0]
-
-
-def _names(facts: Mapping[str, Json], key: str, run: Path) -> tuple[str, ...]:
-    """The records or pages that a file of the run lists."""
-    found = facts.get(key)
-    if not isinstance(found, list) or not found:
-        raise InputError(f"{run}: the run does not say its {key}; train the model again with ecgedge train")
-    return tuple(map(str, found))

@@ -41,6 +41,10 @@ def convert(model: Path, **asked: Unpack[Asked]) -> None:
     Files come to their places together, when all variants are done: a call that fails or is killed leaves what was
     there before. Where a variant is refused and another one is made, a bundle of an earlier call under the name of the
     refused one is removed, and the table says so; bundles of other variants stay.
+
+    A network that was changed has its temperature and 90 % sets fitted again where its run fitted them, on the pages
+    that the run held back; where inner folds were judged, their networks are changed too, which takes as long again for
+    each. Otherwise it keeps those of the unchanged network. The table and the manifest say which.
     """
     variants = variants_of(asked)
     require("tensorflow")

@@ -15,6 +15,7 @@ from ecgedge.metrics import COLUMNS, ROWS, TOLERANCE_S
 from ecgedge.records import Annotations, Beat, FloatArray, IntArray
 from ecgedge_train.pages.judged import JudgedPages
 
+BoolArray = NDArray[np.bool_]
 FloatTable = NDArray[np.float64]
 
 
@@ -34,6 +35,8 @@ class Answers:
     """(n,) int64, index into `columns`."""
     probabilities: FloatArray
     """(n, 4) float32, calibrated; NaN where there was no answer."""
+    sets: BoolArray | None = None
+    """(n, 4) bool, classes that cannot be excluded, where there was an answer; None of beats, which have none."""
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -54,6 +57,7 @@ def page_answers(judged: JudgedPages) -> Answers:
         truth=judged.truth,
         called=np.where(judged.answered, best, len(REPORT.names)).astype(np.int64),
         probabilities=judged.probabilities,
+        sets=judged.sets,
     )
 
 
@@ -100,6 +104,8 @@ class Tallies:
     """(n_groups, `ECE_BINS`) float64, confidence minus right answers, added."""
     answered: IntArray
     """(n_groups,) int64, items with an answer and a class."""
+    sets: IntArray | None = None
+    """(n_groups, 2) int64, of those: whose set holds the truth, and how many classes their sets hold together."""
 
 
 def tallies(answers: Answers) -> Tallies:
@@ -113,7 +119,12 @@ def tallies(answers: Answers) -> Tallies:
     right = answers.probabilities[sure].argmax(axis=1) == answers.truth[sure]
     gaps = np.zeros((len(known), ECE_BINS))
     np.add.at(gaps, (member[sure], confidence_bins(top)), top - right)
-    return Tallies(confusion, gaps, np.bincount(member[sure], minlength=len(known)).astype(np.int64))
+    sets = None
+    if answers.sets is not None:
+        sets = np.zeros((len(known), 2), np.int64)
+        inside = answers.sets[sure, answers.truth[sure]]
+        np.add.at(sets, member[sure], np.stack([inside, answers.sets[sure].sum(axis=1)], axis=1).astype(np.int64))
+    return Tallies(confusion, gaps, np.bincount(member[sure], minlength=len(known)).astype(np.int64), sets)
 
 
 def confidence_bins(top: FloatTable) -> IntArray:

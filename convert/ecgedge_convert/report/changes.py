@@ -15,8 +15,9 @@ def changes_of(training: Mapping[str, Json]) -> tuple[str, ...]:
         return ()
     variant = facts.get("variant")
     asked = variant if isinstance(variant, dict) else facts
-    phrases = (_channels(asked), _teachers(asked), _prune(asked), _cluster(asked), _qat(asked), _kept(asked))
-    return tuple(phrase for phrase in phrases if phrase)
+    weights = (_channels(asked), _teachers(asked), _prune(asked), _cluster(asked), _qat(asked))
+    decided = _decided(facts.get("decision")) if any(weights) else ""
+    return tuple(phrase for phrase in (*weights, _kept(asked), decided) if phrase)
 
 
 def _channels(asked: Mapping[str, Json]) -> str:
@@ -50,6 +51,12 @@ def _kept(asked: Mapping[str, Json]) -> str:
     if not isinstance(names, list) or not names:
         return ""
     return f"{len(names)} layer{'s' if len(names) > 1 else ''} left in float"
+
+
+def _decided(facts: Json) -> str:
+    """Whose calibration it has; before it was stated, that of the unchanged network."""
+    again = isinstance(facts, dict) and "temperature" in facts
+    return "calibrated again" if again else "calibration of the unchanged network"
 
 
 def _number(value: Json, default: float) -> float:

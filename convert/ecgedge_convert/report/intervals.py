@@ -62,8 +62,8 @@ def sample(answers: Answers, *, draws: int = DRAWS, seed: int = SEED) -> Sample:
     counted = tallies(answers)
     n_groups = len(counted.answered)
     weights = _weights(n_groups, draws=draws, seed=seed)
-    whole, drawn = _measures(_added(counted, np.ones((1, n_groups)))), _measures(_added(counted, weights))
-    exact = {"accuracy": n_groups}
+    whole, drawn = _measures(counted, np.ones((1, n_groups))), _measures(counted, weights)
+    exact = dict.fromkeys(("accuracy", "covered", "no_answer"), n_groups)
     if counted.confusion.shape[1] < len(ROWS):  # pages; of beats, metrics.bootstrap_interval has percentiles throughout
         there = (counted.confusion.sum(axis=2) > 0).sum(axis=0).tolist()
         exact |= {f"recall {k}": n for k, n in enumerate(there)}
@@ -100,14 +100,18 @@ def _added(counted: Tallies, weights: Values) -> tuple[IntArray, Values, Values]
     return confusion, weights @ counted.gaps, weights @ counted.answered
 
 
-def _measures(added: tuple[IntArray, Values, Values]) -> dict[str, Values]:
-    confusion, gaps, answered = added
+def _measures(counted: Tallies, weights: Values) -> dict[str, Values]:
+    confusion, gaps, answered = _added(counted, weights)
     found = beat_measures(confusion) if confusion.shape[1] == len(ROWS) else page_measures(confusion)
-    return found | {"ece": _share(np.abs(gaps).sum(axis=1), answered)}
+    found["ece"] = _share(np.abs(gaps).sum(axis=1), answered)
+    if counted.sets is not None:
+        found["covered"], found["set_size"] = _share(weights @ counted.sets, answered[:, None]).T
+    return found
 
 
 def page_measures(confusion: IntArray) -> dict[str, Values]:
-    """Accuracy, macro F1 and recalls of (n, classes, classes + 1) counts, defined as in `ecgedge.class_metrics`."""
+    """Accuracy, macro F1 and recalls of (n, classes, classes + 1) counts, defined as in `ecgedge.class_metrics`; and
+    the share without an answer."""
     hits = np.diagonal(confusion, axis1=1, axis2=2)
     true, called = confusion.sum(axis=2), confusion[:, :, :-1].sum(axis=1)
     recall, f1 = _share(hits, true), _share(2 * hits, true + called)
@@ -115,6 +119,7 @@ def page_measures(confusion: IntArray) -> dict[str, Values]:
         "accuracy": _share(hits.sum(axis=1), true.sum(axis=1)),
         "macro_f1": _mean_where(f1, true > 0),
         "balanced_accuracy": _mean_where(recall, true > 0),
+        "no_answer": _share(confusion[:, :, -1].sum(axis=1), true.sum(axis=1)),
     }
     return found | {f"recall {k}": recall[:, k] for k in range(recall.shape[1])}
 
@@ -134,7 +139,8 @@ def _plain(figures: BeatFigures) -> dict[str, float]:
 
 def _share(part: NDArray[np.generic], whole: NDArray[np.generic]) -> Values:
     parts, wholes = np.asarray(part, np.float64), np.asarray(whole, np.float64)
-    shares: Values = np.divide(parts, wholes, out=np.full(wholes.shape, np.nan), where=wholes > 0)
+    wholes = np.broadcast_to(wholes, parts.shape)
+    shares: Values = np.divide(parts, wholes, out=np.full(parts.shape, np.nan), where=wholes > 0)
     return shares
 
 

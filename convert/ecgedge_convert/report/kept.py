@@ -42,6 +42,7 @@ class KeptAnswers:
                     truth=archive["truth"],
                     called=archive["called"],
                     probabilities=archive["probabilities"],
+                    sets=archive["sets"] if archive["sets"].size else None,
                 )
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
@@ -57,6 +58,7 @@ class KeptAnswers:
             truth=answers.truth,
             called=answers.called,
             probabilities=answers.probabilities,
+            sets=np.zeros(0, bool) if answers.sets is None else answers.sets,
         )
         write_whole(self._path(key), buffer.getvalue())
 

@@ -22,6 +22,9 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
 JUDGED: Mapping[str, tuple[str, ...]] = {"page": ("accuracy", "macro_f1"), "beat": ("jk",)}
 """Task -> the figures by which a loss is told."""
 
+SURE: Mapping[str, tuple[str, ...]] = {"page": ("ece", "covered", "no_answer"), "beat": ("ece",)}
+"""Task -> the figures of how sure it is; beats are always answered, and with one class."""
+
 Latencies = Mapping[tuple[str, int], Latency]
 
 
@@ -81,6 +84,11 @@ class Section:
     def judged(self) -> tuple[str, ...]:
         """The figures by which a loss is told."""
         return JUDGED[self.family.task]
+
+    @property
+    def sure(self) -> tuple[str, ...]:
+        """The figures of how sure it is."""
+        return SURE[self.family.task]
 
     @property
     def groups(self) -> str:

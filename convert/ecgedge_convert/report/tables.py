@@ -1,6 +1,7 @@
 """The tables of a chapter: figures with intervals, what a device must hold, how long it takes, figures of others."""
 
 import os
+from dataclasses import replace
 from math import isfinite
 
 from ecgedge_convert.report.document import Cell, Table, Tone
@@ -29,13 +30,19 @@ _STATES: dict[str, tuple[str, Tone]] = {
     "gained": ("gain shows", "good"),
     "unknown": (NONE, "soft"),
 }
+_SURE = {"ece": "calibration error (ECE)", "covered": "truth in its set, and classes in it", "no_answer": "no answer"}
+_OF_SETS = (
+    " A set holds the classes that cannot be excluded; sets are fitted to hold the truth on 90 % of pages, where the "
+    "recipe says no other share, and are counted over the pages that were answered. No answer: pages refused, or "
+    "on which no class was likely enough."
+)
 
 
 def accuracy_table(section: Section) -> Table:
-    """Figures with intervals, agreement with float32, calibration, and whether a loss shows."""
+    """Figures with intervals, agreement with float32, whether a loss shows, and how sure the answers are."""
     titles = tuple(TITLES[name] for name in section.shown)
     lost = tuple(f"{TITLES[name]} against float32" for name in section.judged)
-    head = ("variant", *titles, "agrees with float32", *lost, "verdict", "calibration error (ECE)")
+    head = ("variant", *titles, "agrees with float32", *lost, "verdict", *(_SURE[name] for name in section.sure))
     return Table(
         caption="Figures with their 95 % intervals",
         head=head,
@@ -44,6 +51,7 @@ def accuracy_table(section: Section) -> Table:
             f"Intervals: bootstrap over {section.groups}, 1000 draws, seed 0; of differences over the same draws for "
             "both models. A loss shows where the interval of a difference lies wholly below 0; otherwise it cannot be "
             "told from noise, which does not prove that there is none. No answer counts as a call, and as a wrong one."
+            + (_OF_SETS if "covered" in section.sure else "")
         ),
     )
 
@@ -57,7 +65,14 @@ def _accuracy_row(section: Section, row: Row) -> tuple[Cell, ...]:
         agreement = Cell(
             value("agreement", row.agreement.value), interval("agreement", row.agreement) or "every answer"
         )
-    return (_name_cell(row), *figures, agreement, *lost, Cell(words, tone=tone), _figure_cell(row, "ece"))
+    return (
+        _name_cell(row),
+        *figures,
+        agreement,
+        *lost,
+        Cell(words, tone=tone),
+        *(_sure_cell(row, name) for name in section.sure),
+    )
 
 
 def _name_cell(row: Row) -> Cell:
@@ -68,6 +83,13 @@ def _name_cell(row: Row) -> Cell:
 def _figure_cell(row: Row, name: str) -> Cell:
     figure = row.sample.figure(name)
     return Cell(value(name, figure.value), interval(name, figure))
+
+
+def _sure_cell(row: Row, name: str) -> Cell:
+    cell = _figure_cell(row, name)
+    if name != "covered" or not isfinite(row.sample.whole[name]):
+        return cell
+    return replace(cell, below=f"{cell.below}; {row.sample.whole['set_size']:.2f} classes")
 
 
 def _lost_cell(row: Row, name: str) -> Cell:

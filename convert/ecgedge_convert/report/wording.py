@@ -11,6 +11,8 @@ TITLES = {
     "macro_f1": "macro F1",
     "balanced_accuracy": "balanced accuracy",
     "ece": "ECE",
+    "covered": "truth in its set",
+    "no_answer": "no answer",
     "jk": "jk",
     "SVEB Se": "SVEB Se",
     "SVEB PPV": "SVEB PPV",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ecgedge.decide import Decision
 from ecgedge.lead_arrays import Inputs
 from ecgedge_train.pages.calibrate import calibrated
-from ecgedge_train.pages.fit import History, answering, fit_page_model, predict_rows
+from ecgedge_train.pages.fit import History, answering, fit_page_model, kept_network, predict_rows
 from ecgedge_train.pages.inner import held_back, without
 from ecgedge_train.pages.lesson import FloatArray, PageLesson, Teach
 from ecgedge_train.pages.pool import IntArray, PagePool
@@ -104,10 +104,26 @@ def train_crew(
     return TrainedCrew(model, decision, source, work.history, unseen, probabilities)
 
 
+def kept_inner_network(pool: PagePool, recipe: PageRecipe, number: int, folder: Path) -> keras.Model | None:
+    """What `train_crew` asked about an inner fold, from its checkpoints; None where they are not there.
+
+    Parameters
+    ----------
+    pool : any with the inputs of the recipe
+    folder : of the checkpoints
+    """
+    kept = [
+        kept_network(pool.input_shapes, recipe.family, recipe.options, folder / f"{_inner_prefix(number)}member{k}.npz")
+        for k in range(recipe.members)
+    ]
+    found = [model for model in kept if model is not None]
+    return joined(found) if len(found) == len(kept) else None
+
+
 def networks(recipe: PageRecipe) -> Iterator[tuple[str, int]]:
     """Name and most epochs of every network that `train_crew` trains, in order."""
     for fold in range(recipe.calibrate.inner_folds):
-        yield from _named_group(recipe, f"inner{fold}-")
+        yield from _named_group(recipe, _inner_prefix(fold))
     yield from _named_group(recipe, "")
 
 
@@ -119,13 +135,17 @@ def _named_group(recipe: PageRecipe, prefix: str) -> Iterator[tuple[str, int]]:
         yield f"{prefix}member{number}", _final_fit_epochs(recipe)
 
 
+def _inner_prefix(fold: int) -> str:
+    return f"inner{fold}-"
+
+
 def _final_fit_epochs(recipe: PageRecipe) -> int:
     return recipe.distil.epochs if recipe.distil is not None and recipe.distil.epochs else recipe.fit.epochs
 
 
 def _inner(work: _Workplace, rows: IntArray, part: IntArray, number: int) -> FloatArray:
     """What a model trained without a part says of it; the part also says when to stop, where the recipe wants that."""
-    model = _group(work, without(rows, part), part, prefix=f"inner{number}-", first=100 * (number + 1))
+    model = _group(work, without(rows, part), part, prefix=_inner_prefix(number), first=100 * (number + 1))
     return predict_rows(model, work.pool, part)
 
 

@@ -6,7 +6,7 @@ as one .npz file.
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -84,6 +84,22 @@ def fit_page_model(
     if state.best:
         state.model.set_weights(state.best)
     return state.model, state.history
+
+
+def kept_network(
+    input_shapes: Mapping[str, tuple[int, ...]], family: str, options: Options, checkpoint: Path
+) -> keras.Model | None:
+    """The network that an ended training kept, with the weights that it ended with; None where it is not there.
+
+    Parameters
+    ----------
+    checkpoint : as for `fit_page_model`; it is only read
+    """
+    kept, model = _kept(checkpoint), page_model(family)(input_shapes, options, keras=keras)
+    if kept is None or not _fits(kept, model):
+        return None
+    model.set_weights(_listed(kept, "best") or _listed(kept, "model"))
+    return model
 
 
 def has_ended(history: History, patience: int) -> bool:
