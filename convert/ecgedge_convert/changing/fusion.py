@@ -14,6 +14,7 @@ import numpy as np
 
 from ecgedge_convert.changing.channel_map import channel_map
 from ecgedge_convert.changing.graph import FloatArray, Graph, Node, Setting, build, graph_of
+from ecgedge_convert.changing.kernel_shapes import for_kernels
 
 if TYPE_CHECKING:
     import keras
@@ -41,7 +42,7 @@ def fused_model(model: "keras.Model") -> "keras.Model":
     """
     import keras
 
-    return build(fused(graph_of(model)), keras=keras)
+    return build(for_kernels(fused(graph_of(model))), keras=keras)
 
 
 def fused(graph: Graph) -> Graph:

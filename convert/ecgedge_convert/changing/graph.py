@@ -25,6 +25,9 @@ Setting = str | float | int | bool | None | tuple["Setting", ...]
 INPUT = "InputLayer"
 MAX = "Max"
 """The largest value along an axis: an operation and no layer in Keras 3, another one in tf_keras."""
+SHAPED = "Shaped"
+"""A Reshape as an operation of Keras 3: the shape is a constant, where the layer asks a batch for its size. For
+conversion; read back it is a Reshape."""
 _CONV = ("trainable", "kernel_size", "strides", "padding", "dilation_rate", "activation", "use_bias")
 _POOL = ("pool_size", "strides", "padding")
 _KEPT: dict[str, tuple[str, ...]] = {
@@ -166,6 +169,8 @@ def _lay(node: Node, inputs: list[object], *, keras: "types.ModuleType") -> obje
         return keras.layers.Input(node.config["shape"], name=node.name)
     if node.kind == MAX:
         return _largest(inputs[0], node, keras=keras)
+    if node.kind == SHAPED:
+        return keras.ops.reshape(inputs[0], (-1, *cast(tuple[int, ...], node.config["target_shape"])))
     layer = getattr(keras.layers, node.kind)(name=node.name, **node.config)
     return layer(inputs if node.kind in _MERGES else inputs[0])
 
@@ -228,6 +233,8 @@ def _node(layer: "keras.Layer", call: _Call, output: _Tensor, *, replace_name: s
         return Node(replace_name, INPUT, {"shape": tuple(output.shape[1:])}, (), ())
     if largest := _largest_settings(layer, call):
         return Node(f"{feeding[0]}_max", MAX, largest, feeding, ())
+    if kind == "Reshape":
+        return Node(replace_name, kind, {"target_shape": tuple(output.shape[1:])}, feeding, ())
     if kind not in _KEPT:
         raise InputError(
             f"layer {replace_name} ({kind}) cannot be rebuilt; only float32 and the int8 of the model as it is can be "
