@@ -7,9 +7,10 @@ RUNS holds a folder for each fold, as `ecgedge crossval` leaves it; RECIPE has `
 it; the ratio of latencies also against the variant `int8`. What a fold's variant said is kept in OUT and taken from
 there the next time, as long as model and variant are the same.
 
-Definitions. Figures are of all folds' held-out pages together; intervals hold 95 %, bootstrap over groups of pages,
-differences on the same draws. Latency is of one page on one thread, the variants of a fold in turns; the ratio is the
-median over turns and folds, its interval that of a bootstrap over folds' turns.
+Definitions. Figures are of all folds' held-out pages together, a refused one counted as wrong, and left out of ECE and
+sets; intervals hold 95 %, bootstrap over groups of pages, differences on the same draws. Latency is of one page on one
+thread, the variants of a fold in turns; the ratio is the median over turns and folds, its interval that of a bootstrap
+over folds' turns.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from rich.table import Table
 from ecgedge import NOTICE
 from ecgedge.bundle import Bundle
 from ecgedge.errors import EcgedgeError, InputError
+from ecgedge.labels import REPORT
 from ecgedge.latency import Latency
 from ecgedge.manifest import Json
 from ecgedge_convert.report.answers import page_answers
@@ -42,6 +44,16 @@ from ecgedge_train.quiet import start_keras
 
 _REFERENCE = Variant("float32", kind="float32")
 _DRAWS = 1000
+_FIGURES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro_f1",
+    "mi_recall": f"recall {REPORT.names.index('mi')}",
+    "ece": "ece",
+    "covered": "covered",
+    "set_size": "set_size",
+    "no_answer": "no_answer",
+}
+"""What is written for each variant -> what it is called in a report; see `ecgedge_convert.report.intervals`."""
 
 
 @dataclass
@@ -133,7 +145,7 @@ def summarise_folds(found: Variants) -> list[Json]:
         rows.append(
             {
                 "name": name,
-                **{key: _plain(samples[name].figure(key)) for key in ("accuracy", "macro_f1")},
+                **{key: _plain(samples[name].figure(figure)) for key, figure in _FIGURES.items()},
                 **{f"{key} lost": _lost(samples, name, key) for key in ("accuracy", "macro_f1")},
                 "agreement": _plain(agreement(answers[name], answers["float32"], draws=_DRAWS)),
                 "bytes": max(one.model_bytes for one in facts),
@@ -170,8 +182,8 @@ def _plain(figure: Figure) -> list[Json]:
 def _table(title: str, folds: int, rows: Sequence[Json]) -> Table:
     table = Table(box=SIMPLE_HEAD, title=f"{title}, {folds} folds; shares in per cent, intervals 95 %")
     for column in (
-        "variant", "accuracy", "macro F1", "accuracy lost", "called as float32", "kB", "gzip", "MMACs", "ms",
-        "to float32", "to int8",
+        "variant", "accuracy", "macro F1", "MI recall", "ECE", "truth in set", "accuracy lost", "called as float32",
+        "kB", "gzip", "MMACs", "ms", "to float32", "to int8",
     ):  # fmt: skip
         table.add_column(column, justify="left" if column == "variant" else "right")
     for row in rows:
@@ -185,7 +197,7 @@ def _cells(row: Json) -> Iterator[str]:
     if "refused" in row:
         yield f"refused: {row['refused']}"
         return
-    for key in ("accuracy", "macro_f1", "accuracy lost", "agreement"):
+    for key in ("accuracy", "macro_f1", "mi_recall", "ece", "covered", "accuracy lost", "agreement"):
         yield _interval(row[key], 100, 1)
     for key in ("bytes", "gzip_bytes"):
         yield f"{float(str(row[key])) / 1000:.0f}"

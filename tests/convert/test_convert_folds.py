@@ -69,8 +69,10 @@ def test_folds_are_converted_once_and_pooled(place: Path, main: Main, capsys: py
     assert rows["float32"]["agreement"][0] == 1.0 and rows["float32"]["accuracy lost"] == [0.0, 0.0, 0.0]
     assert rows["half"]["macs"][0] < rows["int8"]["macs"][0]
     assert rows["int8"]["latency to int8"][0] == 1.0
-    low, high = rows["int8"]["accuracy"][1:]
-    assert low <= rows["int8"]["accuracy"][0] <= high
+    for figure in ("accuracy", "macro_f1", "mi_recall", "ece", "covered", "set_size"):
+        value, low, high = rows["int8"][figure]
+        assert low <= value <= high and value > 0, figure
+    assert rows["int8"]["no_answer"][0] == 0
 
     assert main([*arguments, "--json", str(place / "again.json")]) == 0
     said = capsys.readouterr().out
