@@ -12,7 +12,7 @@ keras = pytest.importorskip("keras", reason="the workshop's extra [convert] is n
 pytest.importorskip("tensorflow", reason="the workshop's extra [convert] is not installed")
 
 from ecgedge.errors import InputError  # noqa: E402
-from ecgedge_convert.changing.fine_tune import answers_of, fine_tune  # noqa: E402
+from ecgedge_convert.changing.fine_tune import Course, answers_of, fine_tune  # noqa: E402
 from ecgedge_convert.changing.page_side import page_side  # noqa: E402
 from ecgedge_convert.changing.teachers import taught_by, teachers_of  # noqa: E402
 from ecgedge_convert.changing.tuning_data import TuningData, data_of  # noqa: E402
@@ -86,22 +86,12 @@ def test_it_learns_what_was_forgotten_alike_each_time(
         rng = np.random.default_rng(0)
         hurt.set_weights([value + rng.normal(0, 0.1, value.shape) ** 2 for value in hurt.get_weights()])
         off = np.abs(answers_of(hurt, data[task].held_back.inputs, keras=keras) - before).mean()
-        _, history = fine_tune(hurt, data[task], keras=keras, epochs=3, learning_rate=3e-3, teach=teach)
+        history = fine_tune(hurt, Course(data[task], epochs=3, learning_rate=3e-3, teach=teach), keras=keras)
         assert np.abs(answers_of(hurt, data[task].held_back.inputs, keras=keras) - before).mean() < 0.7 * off
         assert [row["epoch"] for row in history] == [0, 1, 2]  # losses hold the entropy of other batches each time
         assert 0 <= history[-1]["called_as_teacher"] <= 1
         tuned.append(hurt.get_weights())
     assert all(np.array_equal(one, other) for one, other in zip(*tuned, strict=True))
-
-
-def test_frozen_norms_stay_as_they_are(runs: dict[str, Path], data: dict[str, TuningData]) -> None:
-    model = load_model(runs["beat"])
-    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    before = [layer.get_weights() for layer in norms]
-    fine_tune(model, data["beat"], keras=keras, epochs=1, learning_rate=1e-3, freeze_norms=True)
-    assert norms and all(layer.trainable for layer in norms)
-    for layer, weights in zip(norms, before, strict=True):
-        assert all(np.array_equal(*pair) for pair in zip(layer.get_weights(), weights, strict=True))
 
 
 def test_a_teacher_with_other_inputs_is_named(runs: dict[str, Path]) -> None:

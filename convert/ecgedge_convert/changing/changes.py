@@ -20,12 +20,13 @@ from ecgedge.manifest import Json
 from ecgedge_convert.changing.channels import without_channels
 from ecgedge_convert.changing.cluster import clustered
 from ecgedge_convert.changing.decided import Decided, decided_again
-from ecgedge_convert.changing.fine_tune import TEACH_SHARE, History, Teach, answers_of, fine_tune
+from ecgedge_convert.changing.fine_tune import TEACH_SHARE, Course, History, Teach, answers_of, fine_tune
 from ecgedge_convert.changing.graph import Graph, build, graph_of
-from ecgedge_convert.changing.prune import SAVES, pruned
+from ecgedge_convert.changing.prune import pruned
 from ecgedge_convert.changing.qat import rounded
 from ecgedge_convert.changing.teachers import called, taught_by, teachers_of
 from ecgedge_convert.changing.tuning_data import Batch, FloatArray, Inputs, TuningData, data_of
+from ecgedge_convert.changing.wrapped import Tuned
 from ecgedge_convert.variant import Variant
 
 if TYPE_CHECKING:
@@ -90,29 +91,28 @@ class _Work:
         """Whole epochs of a change."""
         return self.variant.epochs or max(1, -(-TUNING[change].steps // self.data.steps_per_epoch))
 
-    def tune(self, model: "keras.Model", change: str) -> History:
-        """Fine-tune a Keras 3 model in place."""
-        import keras
-
-        return fine_tune(
-            model,
+    def course(self, change: str) -> Course:
+        """How the network learns after a change."""
+        return Course(
             self.data,
-            keras=keras,
-            epochs=self.epochs(change),
-            learning_rate=self.rate(change),
+            epochs := self.epochs(change),
+            self.rate(change),
             teach=self.teach,
+            teach_share=TUNING[change].teach_share,
             seed=self.variant.seed,
-            advance=self.told_of(change),
-        )[1]
-
-    def told_of(self, change: str) -> Callable[[int, float], None]:
-        """What is called after each epoch of a change."""
-        return lambda epoch, loss: self.advance(change, epoch, self.epochs(change), loss)
+            advance=lambda epoch, loss: self.advance(change, epoch, epochs, loss),
+        )
 
     def keep(self, change: str, history: History, **more: Json) -> None:
         """Keep what is to be known of a change."""
         rows: list[Json] = [{name: round(value, 5) for name, value in row.items()} for row in history]
         self.facts[change] = more | {"learning_rate": self.rate(change), "history": rows}
+
+    def kept(self, change: str, before: Graph, found: Tuned) -> Graph:
+        """The network after a change of its weights, of which is kept what is to be known."""
+        sizes: list[Json] = [gzip_bytes(before), gzip_bytes(found.graph)]
+        self.keep(change, found.history, **found.facts, gzip_bytes_of_weights=sizes)
+        return found.graph
 
     def rate(self, change: str) -> float:
         """Learning rate at its height."""
@@ -188,17 +188,20 @@ def _changed(model: "keras.Model", work: _Work) -> Changed:
     if variant.teachers and variant.channels == 1:
         graph = _taught(graph, work)
     if variant.prune:
-        graph = _pruned(graph, work)
+        graph = work.kept("prune", graph, pruned(graph, variant.prune, work.course("prune")))
     if variant.cluster:
-        graph = _clustered(graph, work)
+        course, keep_zeros = work.course("cluster"), variant.prune > 0
+        graph = work.kept("cluster", graph, clustered(graph, variant.cluster, course, keep_zeros=keep_zeros))
     if variant.qat:
         return _rounded(graph, work)
     return Changed(build(graph, keras=keras), work.facts)
 
 
 def _with_fewer_channels(model: "keras.Model", work: _Work) -> Graph:
+    import keras
+
     smaller, facts = without_channels(model, work.variant.channels, _some(work.data, _FOR_IMPORTANCE))
-    history = work.tune(smaller, "channels")
+    history = fine_tune(smaller, work.course("channels"), keras=keras)
     work.keep("channels", history, **facts.to_json())
     return graph_of(smaller)
 
@@ -224,53 +227,8 @@ def _taught(graph: Graph, work: _Work) -> Graph:
     import keras
 
     student = build(graph, keras=keras)
-    work.keep("teachers", work.tune(student, "teachers"))
+    work.keep("teachers", fine_tune(student, work.course("teachers"), keras=keras))
     return graph_of(student)
-
-
-def _pruned(graph: Graph, work: _Work) -> Graph:
-    found = pruned(
-        graph,
-        work.variant.prune,
-        work.data,
-        teach=work.teach,
-        epochs=work.epochs("prune"),
-        learning_rate=work.rate("prune"),
-        seed=work.variant.seed,
-        advance=work.told_of("prune"),
-    )
-    work.keep(
-        "prune",
-        found.history,
-        share=work.variant.prune,
-        sparsity=dict(found.sparsity),
-        left_dense=dict(found.left_dense),
-        gzip_bytes_of_weights=[gzip_bytes(graph), gzip_bytes(found.graph)],
-        saves=SAVES,
-    )
-    return found.graph
-
-
-def _clustered(graph: Graph, work: _Work) -> Graph:
-    found = clustered(
-        graph,
-        work.variant.cluster,
-        work.data,
-        teach=work.teach,
-        epochs=work.epochs("cluster"),
-        learning_rate=work.rate("cluster"),
-        keep_zeros=work.variant.prune > 0,
-        seed=work.variant.seed,
-        advance=work.told_of("cluster"),
-    )
-    work.keep(
-        "cluster",
-        found.history,
-        values=dict(found.values),
-        left=dict(found.left),
-        gzip_bytes_of_weights=[gzip_bytes(graph), gzip_bytes(found.graph)],
-    )
-    return found.graph
 
 
 def _rounded(graph: Graph, work: _Work) -> Changed:
@@ -278,17 +236,7 @@ def _rounded(graph: Graph, work: _Work) -> Changed:
 
     variant = work.variant
     found = rounded(graph, _examples(work.data), keep_zeros=variant.prune > 0, keep_float=variant.keep_float)
-    _, history = fine_tune(
-        found.model,
-        work.data,
-        keras=tf_keras,
-        epochs=work.epochs("qat"),
-        learning_rate=work.rate("qat"),
-        teach=work.teach,
-        teach_share=TUNING["qat"].teach_share,
-        seed=variant.seed,
-        advance=work.told_of("qat"),
-    )
+    history = fine_tune(found.model, work.course("qat"), keras=tf_keras)
     more: dict[str, Json] = {"left_in_float": dict(found.left), "norms": "folded before, their statistics are fixed"}
     if variant.prune:
         more["zeros"] = "kept: weights that were pruned are held at 0"

@@ -1,15 +1,14 @@
 """Weight clustering: each layer keeps a handful of different weights, learnt with the network. Saves download alone."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ecgedge_convert.changing.fine_tune import Advance, History, Teach, fine_tune
+from ecgedge.manifest import Json
+from ecgedge_convert.changing.fine_tune import Course
 from ecgedge_convert.changing.graph import FloatArray, Graph, Node
 from ecgedge_convert.changing.prune import PRUNED
-from ecgedge_convert.changing.tuning_data import TuningData
-from ecgedge_convert.changing.wrapped import weights_inside, wrapped
+from ecgedge_convert.changing.wrapped import Tuned, tuned, weights_inside
 
 if TYPE_CHECKING:
     import keras as keras_3
@@ -18,30 +17,7 @@ _LEAST_WEIGHTS = 4
 """A layer is clustered if it has that many weights for each value."""
 
 
-@dataclass(frozen=True)
-class Clustered:
-    """A network of few different weights."""
-
-    graph: Graph
-    history: History
-    values: dict[str, int]
-    """Layer -> how many different weights its kernel has."""
-    left: dict[str, str]
-    """Layer that was not clustered -> why."""
-
-
-def clustered(
-    graph: Graph,
-    n: int,
-    data: TuningData,
-    *,
-    teach: Teach | None,
-    epochs: int,
-    learning_rate: float,
-    keep_zeros: bool = False,
-    seed: int = 0,
-    advance: Advance = lambda _epoch, _loss: None,
-) -> Clustered:
+def clustered(graph: Graph, n: int, course: Course, *, keep_zeros: bool = False) -> Tuned:
     """Give each convolution and dense layer `n` different weights, and fine-tune.
 
     Parameters
@@ -51,7 +27,7 @@ def clustered(
     import tf_keras
     from tensorflow_model_optimization.clustering.keras import CentroidInitialization, cluster_weights
 
-    left = {node.name: reason for node in graph.nodes if (reason := _why_left(node, n))}
+    left: dict[str, Json] = {node.name: reason for node in graph.nodes if (reason := _why_left(node, n))}
 
     def wrap(layer: "keras_3.Layer", node: Node) -> "keras_3.Layer":
         if not node.weights or node.kind == "BatchNormalization" or node.name in left:
@@ -59,21 +35,10 @@ def clustered(
         begin = CentroidInitialization.KMEANS_PLUS_PLUS
         return cluster_weights(layer, n, cluster_centroids_init=begin, preserve_sparsity=keep_zeros)
 
-    tf_keras.utils.set_random_seed(seed)
-    network = wrapped(graph, wrap)
-    _, history = fine_tune(
-        network.model,
-        data,
-        keras=tf_keras,
-        epochs=epochs,
-        learning_rate=learning_rate,
-        teach=teach,
-        seed=seed,
-        advance=advance,
-    )
-    found = network.with_weights(_weights)
-    values = {node.name: len(np.unique(node.weights[0])) for node in found.nodes if node.kind in PRUNED}
-    return Clustered(found, history, values, left)
+    tf_keras.utils.set_random_seed(course.seed)
+    found, history = tuned(graph, wrap, course, weights_of=_weights)
+    values: dict[str, Json] = {n.name: len(np.unique(n.weights[0])) for n in found.nodes if n.kind in PRUNED}
+    return Tuned(found, history, {"values": values, "left": left})
 
 
 def _why_left(node: Node, n: int) -> str:

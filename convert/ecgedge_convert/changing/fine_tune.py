@@ -3,8 +3,7 @@
 It knows nothing of what was changed: masks and roundings are in the layers that it is given.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgedge_convert.changing.tuning_data import FloatArray, Inputs, TuningData
+from ecgedge_convert.changing.tuning_data import FloatArray, HeldBack, Inputs, TuningData
 
 if TYPE_CHECKING:
     import keras as keras_3
@@ -30,15 +29,21 @@ _WARM_UP = 0.1
 _PREDICT_BATCH = 64
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What `fine_tune` was asked for."""
+@dataclass(frozen=True)
+class Course:
+    """How a changed model is trained on, and what on."""
 
+    data: TuningData
     epochs: int
     learning_rate: float
-    teach: Teach | None
-    teach_share: float
-    seed: int
+    """At its height."""
+    teach: Teach | None = None
+    """Usually the model before it was changed, see `teachers`; None learns from labels alone."""
+    teach_share: float = TEACH_SHARE
+    """Of the teachers in the targets; the rest is the label."""
+    seed: int = 0
+    """Of dropout and noise; what is drawn is the data's."""
+    advance: Advance = lambda _epoch, _loss: None
 
     def rate(self, done: float) -> float:
         """Learning rate when a share of all steps is done."""
@@ -46,8 +51,9 @@ class _Plan:
             return self.learning_rate * done / _WARM_UP
         return self.learning_rate * 0.5 * (1 + float(np.cos(np.pi * (done - _WARM_UP) / (1 - _WARM_UP))))
 
-    def targets(self, labels: FloatArray, inputs: Inputs, smoothing: float) -> FloatArray:
+    def targets(self, labels: FloatArray, inputs: Inputs) -> FloatArray:
         """What is to be said of a batch."""
+        smoothing = self.data.label_smoothing
         smooth = labels * (1 - smoothing) + smoothing / labels.shape[1]
         if self.teach is not None:
             smooth = smooth + self.teach_share * (self.teach(inputs) - smooth)
@@ -64,41 +70,26 @@ class Callback(Protocol):
 
 
 def fine_tune(
-    model: "keras_3.Model",
-    data: TuningData,
-    *,
-    keras: ModuleType,
-    epochs: int,
-    learning_rate: float,
-    teach: Teach | None = None,
-    teach_share: float = TEACH_SHARE,
-    freeze_norms: bool = False,
-    seed: int = 0,
-    callbacks: Sequence[Callback] = (),
-    advance: Advance = lambda _epoch, _loss: None,
-) -> tuple["keras_3.Model", History]:
+    model: "keras_3.Model", course: Course, *, keras: ModuleType, callbacks: Sequence[Callback] = ()
+) -> History:
     """Train all of a model's trainable weights, in place.
 
     Parameters
     ----------
     keras : the Keras that the model is of: `keras` or `tf_keras`
-    learning_rate : at its height
-    teach : usually the model before it was changed, see `teachers`; None learns from labels alone
-    freeze_norms : batch norms keep their means and variances, scales and offsets
-    seed : of dropout and noise; what is drawn is the data's
 
     Returns
     -------
-    The model itself, and a row per epoch: loss, learning rate, accuracy on what is held back, and with a teacher the
-    share of it that is called as the teacher calls it.
+    A row per epoch: loss, learning rate, accuracy on what is held back, and with a teacher the share of it that is
+    called as the teacher calls it.
     """
-    keras.utils.set_random_seed(seed)
-    with _frozen(model, norms=freeze_norms):
-        learner = keras.Model(model.inputs, probabilities_of(model))
-        learner.compile(keras.optimizers.Adam(learning_rate), keras.losses.CategoricalCrossentropy(), jit_compile=False)
-        learner.optimizer.build(learner.trainable_variables)
-        history = _trained(learner, data, _Plan(epochs, learning_rate, teach, teach_share, seed), callbacks, advance)
-    return model, history
+    keras.utils.set_random_seed(course.seed)
+    learner = keras.Model(model.inputs, probabilities_of(model))
+    learner.compile(
+        keras.optimizers.Adam(course.learning_rate), keras.losses.CategoricalCrossentropy(), jit_compile=False
+    )
+    learner.optimizer.build(learner.trainable_variables)
+    return _trained(learner, course, callbacks)
 
 
 def probabilities_of(model: "keras_3.Model") -> "keras_3.KerasTensor":
@@ -123,40 +114,38 @@ def said_of(learner: "keras_3.Model", inputs: Inputs) -> FloatArray:
     return np.concatenate(parts).astype(np.float32)
 
 
-def _trained(
-    learner: "keras_3.Model", data: TuningData, plan: _Plan, callbacks: Sequence[Callback], advance: Advance
-) -> History:
+def _trained(learner: "keras_3.Model", course: Course, callbacks: Sequence[Callback]) -> History:
     for callback in callbacks:
         callback.set_model(learner)
         callback.on_train_begin()
-    called = None if plan.teach is None else _taught(plan.teach, data.held_back.inputs).argmax(axis=1)
+    held_back = course.data.held_back
+    called = None if course.teach is None else _taught(course.teach, held_back.inputs).argmax(axis=1)
     history: History = []
-    for epoch in range(plan.epochs):
-        loss = _epoch(learner, data, plan, callbacks, epoch)
+    for epoch in range(course.epochs):
+        loss = _epoch(learner, course, callbacks, epoch)
         for callback in callbacks:
             callback.on_epoch_end(epoch)
-        history.append({"epoch": epoch, "loss": loss, **_held_back(learner, data, called)})
-        advance(epoch + 1, loss)
+        history.append({"epoch": epoch, "loss": loss, **_held_back(learner, held_back, called)})
+        course.advance(epoch + 1, loss)
     return history
 
 
-def _epoch(learner: "keras_3.Model", data: TuningData, plan: _Plan, callbacks: Sequence[Callback], epoch: int) -> float:
+def _epoch(learner: "keras_3.Model", course: Course, callbacks: Sequence[Callback], epoch: int) -> float:
     """Train an epoch; its mean loss."""
-    _seed_layers(learner, plan.seed, epoch)
-    losses = []
-    for step, (inputs, labels, weights) in enumerate(data.batches(epoch)):
+    _seed_layers(learner, course.seed, epoch)
+    losses, steps = [], course.data.steps_per_epoch
+    for step, (inputs, labels, weights) in enumerate(course.data.batches(epoch)):
         for callback in callbacks:
             callback.on_train_batch_begin(step)
-        learner.optimizer.learning_rate = plan.rate((epoch + (step + 0.5) / data.steps_per_epoch) / plan.epochs)
+        learner.optimizer.learning_rate = course.rate((epoch + (step + 0.5) / steps) / course.epochs)
         learner.reset_metrics()
-        targets = plan.targets(labels, inputs, data.label_smoothing)
-        losses.append(float(learner.train_on_batch(inputs, targets, sample_weight=weights)))
+        losses.append(float(learner.train_on_batch(inputs, course.targets(labels, inputs), sample_weight=weights)))
     return float(np.mean(losses))
 
 
-def _held_back(learner: "keras_3.Model", data: TuningData, called: NDArray[np.int64] | None) -> dict[str, float]:
-    found = said_of(learner, data.held_back.inputs).argmax(axis=1)
-    row = {"held_back_accuracy": float((found == data.held_back.classes).mean())}
+def _held_back(learner: "keras_3.Model", part: HeldBack, called: NDArray[np.int64] | None) -> dict[str, float]:
+    found = said_of(learner, part.inputs).argmax(axis=1)
+    row = {"held_back_accuracy": float((found == part.classes).mean())}
     return row if called is None else row | {"called_as_teacher": float((found == called).mean())}
 
 
@@ -171,17 +160,3 @@ def _seed_layers(model: "keras_3.Model", seed: int, epoch: int) -> None:
     for number, layer in enumerate(model.layers):
         if generator := getattr(layer, "seed_generator", None):
             generator.state.assign([1000 * seed + number, epoch])
-
-
-@contextmanager
-def _frozen(model: "keras_3.Model", *, norms: bool) -> Iterator[None]:
-    """Batch norms that do not learn meanwhile; a layer of tfmot is asked for the one it wraps."""
-    layers = [getattr(layer, "layer", layer) for layer in model.layers]
-    found = [layer for layer in layers if norms and type(layer).__name__ == "BatchNormalization" and layer.trainable]
-    for layer in found:
-        layer.trainable = False
-    try:
-        yield
-    finally:
-        for layer in found:
-            layer.trainable = True

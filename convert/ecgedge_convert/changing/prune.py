@@ -3,20 +3,19 @@
 It saves download, not time: a zero is multiplied like any other number.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ecgedge_convert.changing.fine_tune import Advance, History, Teach, fine_tune
+from ecgedge.manifest import Json
+from ecgedge_convert.changing.fine_tune import Course
 from ecgedge_convert.changing.graph import Graph, Node
-from ecgedge_convert.changing.tuning_data import TuningData
-from ecgedge_convert.changing.wrapped import weights_inside, wrapped
+from ecgedge_convert.changing.wrapped import Tuned, tuned, weights_inside
 
 if TYPE_CHECKING:
     import keras as keras_3
 
-SAVES = "zeros save download (gzip), not time: they are multiplied like any other number"
+_SAVES = "zeros save download (gzip), not time: they are multiplied like any other number"
 PRUNED = frozenset({"Conv2D", "Dense"})
 _UNTIL = 0.6
 """Share of the steps after which no more weights are taken; the rest is for recovering."""
@@ -25,54 +24,21 @@ _UPDATES = 60
 _DENSE = "depthwise: each channel has few weights and each of them counts"
 
 
-@dataclass(frozen=True)
-class Pruned:
-    """A pruned network."""
-
-    graph: Graph
-    history: History
-    sparsity: dict[str, float]
-    """Layer -> share of its weights that are 0, biases not counted."""
-    left_dense: dict[str, str]
-    """Layer that was not pruned -> why."""
-
-
-def pruned(
-    graph: Graph,
-    share: float,
-    data: TuningData,
-    *,
-    teach: Teach | None,
-    epochs: int,
-    learning_rate: float,
-    seed: int = 0,
-    advance: Advance = lambda _epoch, _loss: None,
-) -> Pruned:
+def pruned(graph: Graph, share: float, course: Course) -> Tuned:
     """Set a share of each convolution's and dense layer's weights to zero, by polynomial decay, and fine-tune."""
-    import tf_keras
     from tensorflow_model_optimization.sparsity.keras import PolynomialDecay, UpdatePruningStep, prune_low_magnitude
 
-    end = max(2, round(_UNTIL * epochs * data.steps_per_epoch))
+    end = max(2, round(_UNTIL * course.epochs * course.data.steps_per_epoch))
     schedule = PolynomialDecay(0.0, share, begin_step=0, end_step=end, frequency=max(1, end // _UPDATES))
 
     def wrap(layer: "keras_3.Layer", node: Node) -> "keras_3.Layer":
         return prune_low_magnitude(layer, pruning_schedule=schedule) if _is_pruned(node) else layer
 
-    network = wrapped(graph, wrap)
-    _, history = fine_tune(
-        network.model,
-        data,
-        keras=tf_keras,
-        epochs=epochs,
-        learning_rate=learning_rate,
-        teach=teach,
-        seed=seed,
-        callbacks=[UpdatePruningStep()],
-        advance=advance,
-    )
-    found = network.with_weights(weights_inside)
-    left = {node.name: _DENSE for node in graph.nodes if node.kind == "DepthwiseConv2D" and _learns(node)}
-    return Pruned(found, history, sparsity(found), left)
+    found, history = tuned(graph, wrap, course, weights_of=weights_inside, callbacks=[UpdatePruningStep()])
+    dense = [node.name for node in graph.nodes if node.kind == "DepthwiseConv2D" and _learns(node)]
+    left: dict[str, Json] = dict.fromkeys(dense, _DENSE)
+    zeros: dict[str, Json] = {**sparsity(found)}
+    return Tuned(found, history, {"share": share, "sparsity": zeros, "left_dense": left, "saves": _SAVES})
 
 
 def _is_pruned(node: Node) -> bool:

@@ -4,13 +4,15 @@ tfmot would wrap a whole model only where it knows every layer of it, and refuse
 layers that it does not know stay as they are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ecgedge.extras import require
+from ecgedge.manifest import Json
+from ecgedge_convert.changing.fine_tune import Callback, Course, History, fine_tune
 from ecgedge_convert.changing.graph import _MERGES as MERGES
 from ecgedge_convert.changing.graph import INPUT, MAX, FloatArray, Graph, Node
 from ecgedge_convert.changing.graph import _lay as lay
@@ -73,6 +75,32 @@ def wrapped(graph: Graph, wrap: Wrap, *, behind_inputs: Callable[[str], "keras_3
     said = tensors[outputs] if isinstance(outputs, str) else {key: tensors[name] for key, name in outputs.items()}
     model = tf_keras.Model({name: inputs[name] for name in graph.inputs}, said, name=graph.name)
     return Wrapped(graph, model, layers)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A network that learnt with wrappers around its layers, taken out of them."""
+
+    graph: Graph
+    history: History
+    facts: dict[str, Json]
+    """Of its layers, for the manifest."""
+
+
+def tuned(
+    graph: Graph,
+    wrap: Wrap,
+    course: Course,
+    *,
+    weights_of: Callable[["keras_3.Layer"], list[FloatArray]],
+    callbacks: Sequence[Callback] = (),
+) -> tuple[Graph, History]:
+    """Lay a network, train it on and take its weights out again."""
+    import tf_keras
+
+    network = wrapped(graph, wrap)
+    history = fine_tune(network.model, course, keras=tf_keras, callbacks=callbacks)
+    return network.with_weights(weights_of), history
 
 
 def _built(node: Node, fed: list["keras_3.KerasTensor"]) -> "keras_3.Layer":
