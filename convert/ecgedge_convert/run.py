@@ -5,23 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecgedge.beats import BeatSettings
-from ecgedge.bundle import Bundle
 from ecgedge.decide import Decision
 from ecgedge.errors import InputError
 from ecgedge.manifest import Json
 from ecgedge.preprocess import BeatPipeline
-from ecgedge_convert.export import BeatModelFacts, beat_bundle
-from ecgedge_convert.quantise import to_float32
+from ecgedge_convert.export import BeatModelFacts
 from ecgedge_train.quiet import start_keras
 
 if TYPE_CHECKING:
     import keras
-
-
-def float_bundle(model: Path) -> Bundle:
-    """The unquantised model as a bundle in memory: the reference of a parity check."""
-    converted = to_float32(load_model(model))
-    return beat_bundle(converted, run_facts(model, name="float32"))
 
 
 def load_model(model: Path) -> "keras.Model":

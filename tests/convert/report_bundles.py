@@ -1,6 +1,5 @@
 """Small real bundles, variants of one network each, trained in seconds, and the invented data they are judged on."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +9,6 @@ import keras
 import numpy as np
 import pytest
 
-from ecgedge.beats import BeatSettings, cut_beats
 from ecgedge.bundle import write_bundle
 from ecgedge.cli import ecgedge, run_command
 from ecgedge.manifest import Json
@@ -22,35 +20,13 @@ from ecgedge_convert.page_export import page_bundle
 from ecgedge_convert.page_run import page_facts
 from ecgedge_convert.quantise import to_float32, to_int8
 from ecgedge_convert.run import load_model, run_facts
-from ecgedge_train.datasets import DATASETS, PAGE_DATASETS
-from ecgedge_train.datasets.ecg_images import ReportImage
-from ecgedge_train.models.page_models import PAGE_MODELS
-from ecgedge_train.pages import cache
+from ecgedge_train.datasets import DATASETS
 from ecgedge_train.split import split_hash
-from tests.train.page_pools import LEAD_SAMPLES, PIPELINE, REFUSED, STRIP_SAMPLES, arrays, images, toy_model
+from tests.convert.small_models import simulated_beats, trained_run
+from tests.convert.small_runs import invented_pages, page_recipe
+from tests.train.page_pools import REFUSED, arrays
 
-SETTINGS = BeatSettings(
-    ("before/q50_30", "after/q50_30", "qrs_correlation", "width"), (0.0, 0.0, 0.5, 1.0), (0.3, 0.3, 0.5, 1.0)
-)
 PAGES = 180
-RECIPE = f"""
-task = "page"
-name = "toy"
-[model]
-family = "toy"
-filters = 6
-[inputs]
-kind = "leads"
-lead_samples = {LEAD_SAMPLES}
-strip_samples = {STRIP_SAMPLES}
-[augment]
-[fit]
-epochs = 12
-batch = 16
-learning_rate = 0.02
-[calibrate]
-inner_folds = 2
-"""
 PRUNED: dict[str, Json] = {"variant": {"name": "pruned", "kind": "float32", "target": "pi", "seed": 0, "prune": 0.9}}
 """What conversion writes of a variant whose weights were set to zero."""
 
@@ -72,28 +48,13 @@ def pruned(model: "keras.Model", share: float) -> "keras.Model":
 
 def beat_folder(folder: Path) -> Path:
     """Bundles of one small beat network: float32, int8 and pruned; their training facts name DS1."""
-    made = folder / "run"
-    made.mkdir(parents=True)
-    keras.utils.set_random_seed(0)
-    beat, features = keras.Input((1, 96, 2), name="beat"), keras.Input((len(SETTINGS.features),), name="features")
-    x = keras.layers.Conv2D(4, (1, 9), strides=(1, 4), activation="relu")(beat)
-    x = keras.layers.Concatenate()([keras.layers.GlobalAveragePooling2D()(x), features])
-    x = keras.layers.Dense(16, activation="relu")(x)
-    model = keras.Model([beat, features], keras.layers.Dense(4, activation="softmax")(x))
-    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
-    recording = simulated("trained", seed=0)
-    assert recording.beats is not None
-    inputs = cut_beats(recording.signal, recording.beats.sample, SETTINGS).inputs
-    model.fit(inputs, np.array(["NAVF".index(one) for one in recording.beats.symbol]), epochs=15, verbose=0)
-    model.save(made / "model.keras")
-    (made / "settings.json").write_text(json.dumps({"beats": SETTINGS.to_manifest(), "decision": {}}))
-    facts = {"recipe": "small", "split_sha256": split_hash(), "training_records": ["101", "106"]}
-    (made / "training.json").write_text(json.dumps(facts))
+    facts: dict[str, Json] = {"split_sha256": split_hash(), "training_records": ["101", "106"]}
+    made = trained_run(keras, folder / "run", training=facts)
     out = folder / "beats"
     loaded = load_model(made)
     converted = {
         "small-float32": (to_float32(loaded), {}),
-        "small-int8": (to_int8(loaded, inputs), {}),
+        "small-int8": (to_int8(loaded, simulated_beats(0)[0]), {}),
         "small-pruned": (to_float32(pruned(loaded, 0.9)), {"conversion": PRUNED}),
     }
     for name, (content, conversion) in converted.items():
@@ -118,20 +79,8 @@ def read_simulated(records: Sequence[str], *, root: Path | None = None) -> Itera
 def invented_data(folder: Path) -> Iterator[None]:
     """Both data sets replaced by invented ones; the pages are in the cache, as if they had been read before."""
     patch = pytest.MonkeyPatch()
-    patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     folder.mkdir(parents=True, exist_ok=True)
-    files = tuple(replace(image, path=folder / image.name) for image in images(PAGES))
-    for k, image in enumerate(files):
-        image.path.write_bytes(f"picture {k}".encode())
-        page = cache.ReadPage({}, "too blurred") if k == REFUSED else cache.ReadPage(dict(arrays(k % 4, k)))
-        cache.keep_page(image.path, page, PIPELINE)
-
-    def read_pages(*, root: Path | None = None) -> tuple[ReportImage, ...]:
-        assert root is None
-        return files
-
-    patch.setitem(PAGE_DATASETS, "ecg_images", read_pages)
-    patch.setitem(PAGE_MODELS, "toy", toy_model)
+    invented_pages(folder, patch, n=PAGES, refused=REFUSED)
     patch.setitem(DATASETS, "mitdb", read_simulated)
     yield
     patch.undo()
@@ -139,7 +88,7 @@ def invented_data(folder: Path) -> Iterator[None]:
 
 def page_folder(folder: Path) -> Path:
     """Bundles of one small page network: float32, int8 and pruned."""
-    (folder / "toy.toml").write_text(RECIPE)
+    (folder / "toy.toml").write_text(page_recipe("inner_folds = 2", filters=6, epochs=12))
     assert run("train", folder / "toy.toml", "-o", folder / "toy") == 0
     model, out = load_model(folder / "toy"), folder / "pages"
     inputs = [arrays(k % 4, k) for k in range(120)]

@@ -6,7 +6,9 @@ from types import ModuleType
 
 import numpy as np
 
-from ecgedge.beats import BeatSettings
+from ecgedge.beats import BeatSettings, cut_beats
+from ecgedge.manifest import Json
+from ecgedge.simulate import simulate_ecg
 
 FEATURES = ("before/q50_30", "after/q50_30", "qrs_correlation", "width")
 SETTINGS = BeatSettings(FEATURES, (0.0, 0.0, 0.5, 1.0), (0.3, 0.3, 0.5, 1.0))
@@ -40,10 +42,32 @@ def beat_inputs(n: int = 160) -> dict[str, np.ndarray]:
     }
 
 
-def write_run(folder: Path, model) -> Path:  # type: ignore[no-untyped-def]
+def write_run(folder: Path, model, *, training: dict[str, Json] | None = None) -> Path:  # type: ignore[no-untyped-def]
     """The folder of a training run."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     model.save(folder / "model.keras")
     (folder / "settings.json").write_text(json.dumps({"beats": SETTINGS.to_manifest(), "decision": {}}))
-    (folder / "training.json").write_text(json.dumps({"recipe": "small"}))
+    (folder / "training.json").write_text(json.dumps({"recipe": "small", **(training or {})}))
     return folder
+
+
+def simulated_beats(seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Inputs and classes of four simulated minutes with ectopic beats of both kinds."""
+    recording = simulate_ecg(240, fs_hz=360, seed=seed, sveb_rate=10.0, veb_rate=10.0, leads=("MLII",))
+    assert recording.beats is not None
+    inputs = cut_beats(recording.signal, recording.beats.sample, SETTINGS).inputs
+    return inputs, np.array(["NAVF".index(symbol) for symbol in recording.beats.symbol])
+
+
+def trained_run(keras: ModuleType, folder: Path, *, training: dict[str, Json] | None = None) -> Path:
+    """A run of a network that learnt simulated beats, in seconds."""
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    beat, features = layers.Input((1, 96, 2), name="beat"), layers.Input((len(FEATURES),), name="features")
+    x = layers.Conv2D(4, (1, 9), strides=(1, 4), activation="relu")(beat)
+    x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), features])
+    x = layers.Dense(16, activation="relu")(x)
+    model = keras.Model([beat, features], layers.Dense(N_CLASSES, activation="softmax")(x))
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    model.fit(*simulated_beats(0), epochs=15, verbose=0)
+    return write_run(folder, model, training=training)

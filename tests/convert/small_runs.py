@@ -28,23 +28,6 @@ epochs = 4
 beats_per_epoch = 1024
 batch = 64
 """
-PAGE_RECIPE = f"""
-task = "page"
-name = "toy"
-[model]
-family = "toy"
-filters = 8
-[inputs]
-kind = "leads"
-lead_samples = {LEAD_SAMPLES}
-strip_samples = {STRIP_SAMPLES}
-[augment]
-[fit]
-epochs = 16
-batch = 16
-learning_rate = 0.02
-[calibrate]
-"""
 N_PAGES = 150
 
 
@@ -67,31 +50,69 @@ def beat_run(folder: Path, patch: pytest.MonkeyPatch) -> Path:
     return train_recipe(recipe, folder / "beat", data_root=None, records=PATIENTS).folder
 
 
-def page_run(
-    folder: Path, patch: pytest.MonkeyPatch, *, calibrate: str = "inner_share = 0.2", wrong: int = 1_000_000
-) -> Path:
-    """A run on invented pages that were read before: the cache holds them; two pages have one printed number.
+def page_recipe(calibrate: str, *, filters: int = 8, epochs: int = 16) -> str:
+    """A recipe for `invented_pages`; `calibrate` are the lines of that table."""
+    return f"""
+task = "page"
+name = "toy"
+[model]
+family = "toy"
+filters = {filters}
+[inputs]
+kind = "leads"
+lead_samples = {LEAD_SAMPLES}
+strip_samples = {STRIP_SAMPLES}
+[augment]
+[fit]
+epochs = {epochs}
+batch = 16
+learning_rate = 0.02
+[calibrate]
+{calibrate}
+"""
+
+
+def invented_pages(
+    folder: Path,
+    patch: pytest.MonkeyPatch,
+    *,
+    n: int = N_PAGES,
+    refused: int | None = None,
+    alike: int = 1,
+    wrong: int = 1_000_000,
+) -> None:
+    """A data set of files whose pages were read before: the cache holds them.
 
     Parameters
     ----------
+    refused : number of the page that was refused
+    alike : pages of one printed number
     wrong : one in so many pages has the label of another class, so that nobody can be sure
     """
-    from ecgedge_train.pages.workshop import train_page_recipe
-
     patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     files = tuple(
-        replace(image, path=folder / image.name, number=f"n{k // 2}") for k, image in enumerate(images(N_PAGES))
+        replace(image, path=folder / image.name, number=f"{k // alike}.png") for k, image in enumerate(images(n))
     )
     for k, image in enumerate(files):
         image.path.write_bytes(f"picture {k}".encode())
-        cache.keep_page(image.path, cache.ReadPage(dict(arrays((k + (k % wrong == 1)) % 4, k))), PIPELINE)
+        read = cache.ReadPage(dict(arrays((k + (k % wrong == 1)) % 4, k)))
+        cache.keep_page(image.path, cache.ReadPage({}, "too blurred") if k == refused else read, PIPELINE)
 
-    def read(*, root: Path | None = None) -> tuple[ReportImage, ...]:
+    def listed(*, root: Path | None = None) -> tuple[ReportImage, ...]:
         assert root is None
         return files
 
-    patch.setitem(PAGE_DATASETS, "ecg_images", read)
+    patch.setitem(PAGE_DATASETS, "ecg_images", listed)
     patch.setitem(PAGE_MODELS, "toy", toy_model)
+
+
+def page_run(
+    folder: Path, patch: pytest.MonkeyPatch, *, calibrate: str = "inner_share = 0.2", wrong: int = 1_000_000
+) -> Path:
+    """A run on invented pages, two of them with one printed number."""
+    from ecgedge_train.pages.workshop import train_page_recipe
+
+    invented_pages(folder, patch, alike=2, wrong=wrong)
     recipe = folder / "toy.toml"
-    recipe.write_text(PAGE_RECIPE + calibrate + "\n")
+    recipe.write_text(page_recipe(calibrate))
     return train_page_recipe(recipe, folder / "page", data_root=None).folder

@@ -25,7 +25,6 @@ from ecgedge_convert.page_run import output_shapes  # noqa: E402
 from ecgedge_convert.quantise import to_int8  # noqa: E402
 from ecgedge_train.datasets import PAGE_DATASETS  # noqa: E402
 from ecgedge_train.datasets.ecg_images import ReportImage  # noqa: E402
-from ecgedge_train.models.page_models import PAGE_MODELS  # noqa: E402
 from ecgedge_train.pages import cache  # noqa: E402
 from ecgedge_train.pages.crew import joined  # noqa: E402
 from ecgedge_train.pages.deletion import deletion_curves  # noqa: E402
@@ -34,36 +33,11 @@ from ecgedge_train.pages.figures import page_figures  # noqa: E402
 from ecgedge_train.pages.fit import predict  # noqa: E402
 from ecgedge_train.pages.recipe import read_page_recipe  # noqa: E402
 from ecgedge_train.pages.stamp import card_entry, with_figures  # noqa: E402
-from tests.train.page_pools import (  # noqa: E402
-    LEAD_SAMPLES,
-    PIPELINE,
-    REFUSED,
-    STRIP_SAMPLES,
-    arrays,
-    images,
-    pool,
-    toy_model,
-)
+from tests.convert.small_runs import invented_pages, page_recipe  # noqa: E402
+from tests.train.page_pools import PIPELINE, REFUSED, pool, toy_model  # noqa: E402
 
 N = 180
-RECIPE = f"""
-task = "page"
-name = "toy"
-[model]
-family = "toy"
-filters = 6
-[inputs]
-kind = "leads"
-lead_samples = {LEAD_SAMPLES}
-strip_samples = {STRIP_SAMPLES}
-[augment]
-[fit]
-epochs = 12
-batch = 16
-learning_rate = 0.02
-[calibrate]
-inner_folds = 2
-"""
+RECIPE = page_recipe("inner_folds = 2", filters=6, epochs=12)
 
 
 @pytest.fixture(scope="module")
@@ -71,19 +45,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data set of files whose pages were read before: the cache holds them; the recipe lies beside."""
     folder = tmp_path_factory.mktemp("place")
     patch = pytest.MonkeyPatch()
-    patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-    files = tuple(replace(image, path=folder / image.name) for image in images(N))
-    for k, image in enumerate(files):
-        image.path.write_bytes(f"picture {k}".encode())
-        page = cache.ReadPage({}, "too blurred") if k == REFUSED else cache.ReadPage(dict(arrays(k % 4, k)))
-        cache.keep_page(image.path, page, PIPELINE)
-
-    def read(*, root: Path | None = None) -> tuple[ReportImage, ...]:
-        assert root is None
-        return files
-
-    patch.setitem(PAGE_DATASETS, "ecg_images", read)
-    patch.setitem(PAGE_MODELS, "toy", toy_model)
+    invented_pages(folder, patch, n=N, refused=REFUSED)
     (folder / "toy.toml").write_text(RECIPE)
     yield folder
     patch.undo()

@@ -1,16 +1,13 @@
 """From the folder of a run to a bundle: small real models trained on simulated beats, and what is refused."""
 
-import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 keras = pytest.importorskip("keras", reason="the workshop's extra [convert] is not installed")
 pytest.importorskip("tensorflow", reason="the workshop's extra [convert] is not installed")
 
-from ecgedge.beats import BeatSettings, cut_beats  # noqa: E402
-from ecgedge.bundle import read_bundle, write_bundle  # noqa: E402
+from ecgedge.bundle import Bundle, read_bundle, write_bundle  # noqa: E402
 from ecgedge.catalogue import locate  # noqa: E402
 from ecgedge.cli import ecgedge, run_command  # noqa: E402
 from ecgedge.errors import DataError, InputError  # noqa: E402
@@ -18,41 +15,23 @@ from ecgedge.golden import selftest  # noqa: E402
 from ecgedge.simulate import simulate_ecg  # noqa: E402
 from ecgedge_convert.export import beat_bundle  # noqa: E402
 from ecgedge_convert.parity import compare  # noqa: E402
-from ecgedge_convert.quantise import to_int8  # noqa: E402
-from ecgedge_convert.run import float_bundle, load_model, run_facts  # noqa: E402
-
-FEATURES = ("before/q50_30", "after/q50_30", "qrs_correlation", "width")
-SETTINGS = BeatSettings(FEATURES, (0.0, 0.0, 0.5, 1.0), (0.3, 0.3, 0.5, 1.0))
-
-
-def beats_of(seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    recording = simulate_ecg(240, fs_hz=360, seed=seed, sveb_rate=10.0, veb_rate=10.0, leads=("MLII",))
-    assert recording.beats is not None
-    batch = cut_beats(recording.signal, recording.beats.sample, SETTINGS)
-    return batch.inputs, np.array(["NAVF".index(symbol) for symbol in recording.beats.symbol])
+from ecgedge_convert.quantise import to_float32, to_int8  # noqa: E402
+from ecgedge_convert.run import load_model, run_facts  # noqa: E402
+from tests.convert.small_models import simulated_beats, trained_run  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("runs") / "small"
-    folder.mkdir()
-    keras.utils.set_random_seed(0)
-    beat, features = keras.Input((1, 96, 2), name="beat"), keras.Input((len(FEATURES),), name="features")
-    x = keras.layers.Conv2D(4, (1, 9), strides=(1, 4), activation="relu")(beat)
-    x = keras.layers.Concatenate()([keras.layers.GlobalAveragePooling2D()(x), features])
-    x = keras.layers.Dense(16, activation="relu")(x)
-    model = keras.Model([beat, features], keras.layers.Dense(4, activation="softmax")(x))
-    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
-    inputs, classes = beats_of(0)
-    model.fit(inputs, classes, epochs=15, verbose=0)
-    model.save(folder / "model.keras")
-    (folder / "settings.json").write_text(json.dumps({"beats": SETTINGS.to_manifest(), "decision": {}}))
-    (folder / "training.json").write_text(json.dumps({"recipe": "small"}))
-    return folder
+    return trained_run(keras, tmp_path_factory.mktemp("runs") / "small")
+
+
+def float_bundle(run: Path) -> Bundle:
+    """The unquantised model as a bundle in memory."""
+    return beat_bundle(to_float32(load_model(run)), run_facts(run, name="float32"))
 
 
 def test_int8_answers_as_float_does(run: Path, tmp_path: Path) -> None:
-    quantised = to_int8(load_model(run), beats_of(0)[0])
+    quantised = to_int8(load_model(run), simulated_beats(0)[0])
     bundle = write_bundle(beat_bundle(quantised, run_facts(run, name="small")), tmp_path / "s.tflite")
     assert all(check.passed for check in selftest(read_bundle(tmp_path / "s.tflite")))
     assert bundle.manifest.training == {"recipe": "small"}
@@ -67,7 +46,7 @@ def test_parity_can_fail(run: Path) -> None:
     facts = run_facts(run, name="small")
     other = run_facts(run, name="biased")
     other.decision["class_bias"] = [0.0, 20.0, 0.0, 0.0]
-    model = to_int8(load_model(run), beats_of(0)[0])
+    model = to_int8(load_model(run), simulated_beats(0)[0])
     pair = [beat_bundle(model, one) for one in (facts, other)]
     assert compare(*pair, [simulate_ecg(60, fs_hz=360, seed=5)]).agreement < 0.5
 
