@@ -22,7 +22,7 @@ from ecgedge_convert.source import Source, read_source
 from ecgedge_convert.variant import Variant
 from ecgedge_train.datasets import PAGE_DATASETS
 from ecgedge_train.pages.cache import page_inputs
-from ecgedge_train.pages.judged import JudgedPages, judge_pages
+from ecgedge_train.pages.judged import JudgedPages, judge_pages, judged_arrays, judged_from
 from ecgedge_train.pages.protocols import PROTOCOLS, deal
 from ecgedge_train.pages.workshop import PageData
 
@@ -89,17 +89,8 @@ class FoldVariants:
 
 def _keep(path: Path, stamp: str, judged: JudgedPages, seconds: float) -> None:
     made = path.with_suffix(".new.npz")
-    np.savez_compressed(
-        made,
-        stamp=np.array(stamp),
-        seconds=np.array(seconds),
-        names=np.array(judged.names),
-        groups=np.array(judged.groups),
-        truth=judged.truth,
-        probabilities=judged.probabilities,
-        sets=judged.sets,
-        reasons=np.array(judged.reasons),
-    )
+    facts = {"stamp": np.array(stamp), "seconds": np.array(seconds)}
+    np.savez_compressed(made, **facts, **judged_arrays(judged))  # type: ignore[arg-type]
     made.replace(path)
 
 
@@ -110,14 +101,6 @@ def _kept(path: Path, stamp: str) -> tuple[JudgedPages, float] | None:
             if str(archive["stamp"]) != stamp:
                 return None
             part = {name: archive[name] for name in archive.files}
+            return judged_from(part), float(part["seconds"])
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
-    judged = JudgedPages(
-        names=tuple(part["names"].tolist()),
-        groups=tuple(part["groups"].tolist()),
-        truth=part["truth"],
-        probabilities=part["probabilities"],
-        sets=part["sets"],
-        reasons=tuple(part["reasons"].tolist()),
-    )
-    return judged, float(part["seconds"])

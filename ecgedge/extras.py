@@ -1,8 +1,13 @@
 """Which extra brings which package, for one-line answers where it is not installed."""
 
 import importlib.util
+import platform
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 
 from ecgedge.errors import MissingDependency
+from ecgedge.manifest import Json
 
 _EXTRA_OF_MODULE = {
     "tensorflow": "convert",
@@ -44,6 +49,15 @@ def require(module: str) -> None:
 def installed(module: str) -> bool:
     """Whether a module is there, without importing it."""
     return importlib.util.find_spec(module) is not None
+
+
+def versions(names: Iterable[str]) -> dict[str, Json]:
+    """Versions of Python and of those packages that are installed, for a manifest."""
+    found: dict[str, Json] = {"python": platform.python_version()}
+    for name in names:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def missing_extra(error: ModuleNotFoundError) -> MissingDependency:

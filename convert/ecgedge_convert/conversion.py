@@ -1,17 +1,15 @@
 """One variant of a model: changed, quantised, put into a bundle, proven by its own golden vectors and compared."""
 
 import hashlib
-import platform
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
 from typing import cast
 
 from ecgedge.bundle import Bundle
 from ecgedge.errors import BundleError, InputError
+from ecgedge.extras import versions
 from ecgedge.golden import selftest
 from ecgedge.manifest import Json
 from ecgedge_convert.calibration import Calibration
@@ -127,7 +125,7 @@ def conversion_facts(variant: Variant, calibration: Calibration, network: Change
         if entry.name in _ALWAYS or getattr(variant, entry.name) != getattr(plain, entry.name)
     }
     listed = {key: list(value) if isinstance(value, tuple) else value for key, value in stated.items()}
-    found: dict[str, Json] = {"variant": cast(Json, listed), "libraries": _versions()}
+    found: dict[str, Json] = {"variant": cast(Json, listed), "libraries": versions(_LIBRARIES)}
     if variant.kind in CALIBRATED:
         found["calibration"] = calibration.facts()
         found["bias correction"] = not variant.qat
@@ -135,14 +133,6 @@ def conversion_facts(variant: Variant, calibration: Calibration, network: Change
         found["changes"] = network.facts
         if network.decided is not None:
             found["decision"] = network.decided.facts
-    return found
-
-
-def _versions() -> dict[str, Json]:
-    found: dict[str, Json] = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
     return found
 
 

@@ -1,17 +1,13 @@
 """The options of `ecgedge convert`, and what they ask for."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypedDict, TypeVar
+from typing import TypedDict
 
 import click
 
 from ecgedge.errors import SettingsError
 from ecgedge_convert.variant import KINDS, TARGETS, Kind, Target, Variant, asked_variants
 from ecgedge_convert.variant_recipe import read_variants, require_sense
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Asked(TypedDict):
@@ -47,7 +43,7 @@ _KINDS = {
 }
 _PATH = click.Path(path_type=Path)
 
-_OPTIONS = (
+CONVERT = (
     *(
         click.option(f"--{kind}", "kinds", flag_value=kind, multiple=True, type=click.Choice(KINDS), help=_KINDS[kind])
         for kind in KINDS
@@ -82,13 +78,7 @@ _OPTIONS = (
     click.option("--errors", is_flag=True, help="Print the ten layers that int8 rounds worst."),
     click.option("--json", "json_path", type=_PATH, metavar="FILE", help="Write the table as JSON."),
 )
-
-
-def convert_options(command: Callable[P, R]) -> Callable[P, R]:
-    """Give a command all of them."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+"""In the order of the help."""
 
 
 def variants_of(asked: Asked) -> tuple[Variant, ...]:

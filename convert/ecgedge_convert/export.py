@@ -51,8 +51,8 @@ def beat_bundle(model: bytes, facts: BeatModelFacts, *, own: Mapping[str, str] =
         labels=AAMI.names,
         label_titles=AAMI.titles,
         label_source=AAMI.source,
-        inputs=tuple(_tensor(name, spec) for name, spec in inputs.items()),
-        outputs=(_tensor("probabilities", loaded.outputs[0]),),
+        inputs=tuple(tensor_of(name, spec) for name, spec in inputs.items()),
+        outputs=(tensor_of("probabilities", loaded.outputs[0]),),
         preprocessing=facts.pipeline.to_manifest(),
         decision=facts.decision,
         figures=(),
@@ -74,5 +74,6 @@ def spec_of(name: str, specs: tuple[TensorSpec, ...]) -> TensorSpec | None:
     return None
 
 
-def _tensor(name: str, spec: TensorSpec) -> Tensor:
+def tensor_of(name: str, spec: TensorSpec) -> Tensor:
+    """A tensor for the manifest, by our name."""
     return Tensor(name, spec.name, spec.shape, spec.dtype.name, spec.scale, spec.zero_point)

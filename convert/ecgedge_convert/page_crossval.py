@@ -23,7 +23,14 @@ from ecgedge_train.pages.cache import page_inputs
 from ecgedge_train.pages.crew import Advance
 from ecgedge_train.pages.figures import figures_json, missed, page_figures, pages_json
 from ecgedge_train.pages.fit import predict
-from ecgedge_train.pages.judged import JudgedPages, agreement, joined_pages, judge_pages
+from ecgedge_train.pages.judged import (
+    JudgedPages,
+    agreement,
+    joined_pages,
+    judge_pages,
+    judged_arrays,
+    judged_from,
+)
 from ecgedge_train.pages.pool import PagePool
 from ecgedge_train.pages.protocols import deal
 from ecgedge_train.pages.recipe import PageRecipe, ProtocolName
@@ -184,14 +191,7 @@ def crossval_json(found: Crossvalidation) -> dict[str, Json]:
 def _keep(answers: FoldAnswers, path: Path, stamp: str) -> None:
     arrays: dict[str, np.ndarray] = {"stamp": np.array(stamp), "model_bytes": np.array(answers.model_bytes)}
     for kind, judged in (("int8", answers.quantised), ("float", answers.floating)):
-        arrays |= {
-            f"{kind}:names": np.array(judged.names),
-            f"{kind}:groups": np.array(judged.groups),
-            f"{kind}:truth": judged.truth,
-            f"{kind}:probabilities": judged.probabilities,
-            f"{kind}:sets": judged.sets,
-            f"{kind}:reasons": np.array(judged.reasons),
-        }
+        arrays |= {f"{kind}:{name}": values for name, values in judged_arrays(judged).items()}
     made = path.with_suffix(".new.npz")
     np.savez_compressed(made, **arrays)  # type: ignore[arg-type]
     made.replace(path)
@@ -210,12 +210,4 @@ def _kept(path: Path, stamp: str, *, seed: int, fold: int) -> FoldAnswers | None
 
 
 def _judged(arrays: dict[str, np.ndarray], kind: str) -> JudgedPages:
-    part = {name.partition(":")[2]: values for name, values in arrays.items() if name.startswith(f"{kind}:")}
-    return JudgedPages(
-        names=tuple(part["names"].tolist()),
-        groups=tuple(part["groups"].tolist()),
-        truth=part["truth"],
-        probabilities=part["probabilities"],
-        sets=part["sets"],
-        reasons=tuple(part["reasons"].tolist()),
-    )
+    return judged_from({name.partition(":")[2]: a for name, a in arrays.items() if name.startswith(f"{kind}:")})

@@ -10,10 +10,10 @@ from ecgedge.decide import Decision
 from ecgedge.errors import InputError
 from ecgedge.golden import with_golden
 from ecgedge.labels import REPORT
-from ecgedge.manifest import Json, Manifest, Tensor
+from ecgedge.manifest import Json, Manifest
 from ecgedge.page_pipeline import PagePipeline
 from ecgedge.runtime import Model, TensorSpec
-from ecgedge_convert.export import LICENCE, NO_NAMES, spec_of
+from ecgedge_convert.export import LICENCE, NO_NAMES, spec_of, tensor_of
 
 ATTRIBUTION = (
     "Trained on the ECG Images dataset of Cardiac Patients, version 2 (Khan and Hussain 2021, Mendeley Data, "
@@ -63,8 +63,8 @@ def bare_bundle(model: bytes, facts: PageModelFacts, *, own: Mapping[str, str] =
         labels=REPORT.names,
         label_titles=REPORT.titles,
         label_source=REPORT.source,
-        inputs=tuple(_tensor(name, spec) for name, spec in inputs.items() if spec is not None),
-        outputs=tuple(_tensor(name, spec) for name, spec in outputs_of(loaded.outputs, facts.output_shapes).items()),
+        inputs=tuple(tensor_of(name, spec) for name, spec in inputs.items() if spec is not None),
+        outputs=tuple(tensor_of(name, spec) for name, spec in outputs_of(loaded.outputs, facts.output_shapes).items()),
         preprocessing=facts.pipeline.to_manifest(),
         decision=facts.decision.to_manifest(),
         figures=(),
@@ -95,7 +95,3 @@ def outputs_of(specs: tuple[TensorSpec, ...], shapes: Shapes) -> dict[str, Tenso
 
 def _input_names(pipeline: PagePipeline) -> tuple[str, ...]:
     return ("leads", "strip") if pipeline.takes_leads else ("page",)
-
-
-def _tensor(name: str, spec: TensorSpec) -> Tensor:
-    return Tensor(name, spec.name, spec.shape, spec.dtype.name, spec.scale, spec.zero_point)

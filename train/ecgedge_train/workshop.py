@@ -1,16 +1,15 @@
 """From a recipe to a trained model in a folder, with all that must be known about it."""
 
 import json
-import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import keras
 
 from ecgedge.beats import BeatSettings
 from ecgedge.decide import Decision
+from ecgedge.extras import versions
 from ecgedge.manifest import Json
 from ecgedge_train.ensemble import train_ensemble
 from ecgedge_train.fit import History
@@ -116,7 +115,7 @@ def training_facts(trained: TrainedModel, records: tuple[str, ...]) -> dict[str,
         "members": json.loads(json.dumps([asdict(member) for member in recipe.members])),
         "class_bias": list(recipe.class_bias),
         **_teachers(recipe),
-        "libraries": {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
+        "libraries": versions(_LIBRARIES),
     }
 
 

@@ -11,7 +11,8 @@ from typing_extensions import Unpack
 from ecgedge import NOTICE
 from ecgedge.errors import InputError
 from ecgedge.extras import require
-from ecgedge_convert.convert_options import Asked, convert_options, variants_of
+from ecgedge_convert.convert_options import CONVERT, Asked, variants_of
+from ecgedge_train.commands.options import with_options
 from ecgedge_train.quiet import start_keras
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ Examples:
 {NOTICE}"""
 )
 @click.argument("model", type=click.Path(path_type=Path))
-@convert_options
+@with_options(CONVERT)
 def convert(model: Path, **asked: Unpack[Asked]) -> None:
     """Convert MODEL to bundles for devices: the folder of a run, a .keras, .h5 or float .tflite file, a SavedModel.
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from ecgedge import NOTICE
 from ecgedge.errors import InputError
 from ecgedge.extras import require
-from ecgedge_train.split import SPLITS
+from ecgedge_train.commands.options import HELD_OUT, with_options
 
 if TYPE_CHECKING:
     from ecgedge_convert.report.measured import Advance
@@ -31,15 +31,7 @@ Examples:
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder to write to; default: DIR.")
-@click.option("--root", type=click.Path(path_type=Path), help="Folder of the data set; default: ECGEDGE_DATA.")
-@click.option("--split", type=click.Choice(sorted(SPLITS)), default="ds2", show_default=True, help="Beats: patients.")
-@click.option(
-    "--peaks",
-    type=click.Choice(["annotated", "detected"]),
-    default="annotated",
-    show_default=True,
-    help="Beats: R-peaks from the reference, or from our own detector.",
-)
+@with_options(HELD_OUT)
 @click.option("--threads", default="1,2,4", show_default=True, help="Threads to time, with commas between.")
 @click.option(
     "--seconds",

@@ -4,12 +4,12 @@ import os
 import platform
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ecgedge import __version__
+from ecgedge.extras import versions
 from ecgedge.runtime import find_runtime
 from ecgedge_convert.report.intervals import DRAWS, SEED
 from ecgedge_convert.report.speed import SpeedSettings, processor
@@ -19,13 +19,13 @@ _LIBRARIES = ("numpy", "opencv-python-headless", "tensorflow", "keras")
 
 def made_how(arguments: Sequence[str], speed: SpeedSettings) -> dict[str, str]:
     """Facts by name, in the order they are read."""
-    runtime = find_runtime()
+    runtime, known = find_runtime(), {"ecgedge": __version__} | versions(_LIBRARIES)
     facts = {
         "command": shlex.join(["ecgedge", "report", *arguments]),
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{processor()}, {os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
         "interpreter": f"{runtime.name} {runtime.version}",
-        "versions": ", ".join(f"{name} {number}" for name, number in _versions().items()),
+        "versions": ", ".join(f"{name} {number}" for name, number in known.items()),
         "seeds": f"bootstrap seed {SEED}, {DRAWS} draws",
         "timing": f"{speed.seconds:g} s of each model at {', '.join(map(str, speed.threads))} threads, "
         f"in {speed.turns} turns",
@@ -33,16 +33,6 @@ def made_how(arguments: Sequence[str], speed: SpeedSettings) -> dict[str, str]:
     if commit := commit_of(Path(__file__).parent):
         facts["commit"] = commit
     return facts
-
-
-def _versions() -> Mapping[str, str]:
-    found = {"ecgedge": __version__, "python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue  # not every report needs the workshop's libraries
-    return found
 
 
 def commit_of(folder: Path) -> str:

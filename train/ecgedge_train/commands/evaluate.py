@@ -18,6 +18,7 @@ from ecgedge.errors import InputError
 from ecgedge.labels import AAMI
 from ecgedge.metrics import COLUMNS, ROWS, beat_figures
 from ecgedge.records import Recording
+from ecgedge_train.commands.options import HELD_OUT, with_options
 from ecgedge_train.datasets import DATASETS, PAGE_DATASETS
 from ecgedge_train.evaluate import Evaluation, Peaks, as_json, evaluate_bundle
 from ecgedge_train.pages.evaluate import Question
@@ -45,15 +46,7 @@ Examples:
 @click.option(
     "--data", type=click.Choice(sorted({*DATASETS, *PAGE_DATASETS})), help="Data set; default: what the task has."
 )
-@click.option("--root", type=click.Path(path_type=Path), help="Folder of the data set; default: ECGEDGE_DATA.")
-@click.option("--split", type=click.Choice(sorted(SPLITS)), default="ds2", show_default=True, help="Beats: patients.")
-@click.option(
-    "--peaks",
-    type=click.Choice(["annotated", "detected"]),
-    default="annotated",
-    show_default=True,
-    help="Beats: R-peaks from the reference, or from our own detector.",
-)
+@with_options(HELD_OUT)
 @click.option("--skip-first-s", type=click.FloatRange(0), default=0.0, help="Beats: leave out the start (bxb: 300 s).")
 @click.option("--per-record", is_flag=True, help="Beats: a line per record too.")
 @click.option("--protocol", type=click.Choice(list(PROTOCOLS)), help=f"Pages: {_PROTOCOLS}. Default: the bundle's own.")

@@ -1,7 +1,7 @@
 """Pages with what a bundle said of them, and the truth: what every figure is made of."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
@@ -103,6 +103,23 @@ def joined_pages(parts: Sequence[JudgedPages]) -> JudgedPages:
         probabilities=np.concatenate([part.probabilities for part in parts]),
         sets=np.concatenate([part.sets for part in parts]),
         reasons=tuple(reason for part in parts for reason in part.reasons),
+    )
+
+
+def judged_arrays(judged: JudgedPages) -> dict[str, NDArray[np.generic]]:
+    """As arrays by name, for `numpy.savez`."""
+    return {entry.name: np.asarray(getattr(judged, entry.name)) for entry in fields(JudgedPages)}
+
+
+def judged_from(arrays: Mapping[str, NDArray[np.generic]]) -> JudgedPages:
+    """What `judged_arrays` gave; `KeyError` where one is missing, others are passed over."""
+    return JudgedPages(
+        names=tuple(arrays["names"].tolist()),
+        groups=tuple(arrays["groups"].tolist()),
+        truth=np.asarray(arrays["truth"], np.int64),
+        probabilities=np.asarray(arrays["probabilities"], np.float32),
+        sets=np.asarray(arrays["sets"], np.bool_),
+        reasons=tuple(arrays["reasons"].tolist()),
     )
 
 

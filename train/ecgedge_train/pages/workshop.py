@@ -1,14 +1,12 @@
 """From a page recipe to a trained model in a folder, with all that must be known about it."""
 
-import platform
-from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
 from ecgedge.errors import DataError, SettingsError
+from ecgedge.extras import versions
 from ecgedge.labels import REPORT
 from ecgedge.manifest import Json
 from ecgedge.plain import to_plain
@@ -172,19 +170,11 @@ def training_facts(trained: TrainedPages) -> dict[str, Json]:
         "parameters": int(crew.model.count_params()),
         "networks": {name: len(history) for name, history in crew.history.items()},
         "fit": to_plain(recipe.fit),
-        "libraries": _versions(),
+        "libraries": versions(_LIBRARIES),
     }
     if recipe.distil is not None:
         facts["distilled"] = to_plain(recipe.distil)
     return facts
-
-
-def _versions() -> dict[str, Json]:
-    found: dict[str, Json] = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
 
 
 def _checkpoint_folder(out_dir: Path, recipe: PageRecipe, data: PageData, *, resume: bool) -> Path:
