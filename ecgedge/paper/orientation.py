@@ -6,19 +6,19 @@ import numpy as np
 
 from ecgedge.paper.ink import Ink, find_ink
 from ecgedge.paper.layout_match import confidence, weigh_all
+from ecgedge.paper.levels import EVEN
 from ecgedge.paper.page import Page, Pixels
 from ecgedge.paper.pulses import Pulse, find_boxes, find_pulses
-from ecgedge.paper.rows import find_rows
+from ecgedge.paper.rows import USUAL, find_rows
 from ecgedge.paper.separators import find_separators
 
 TURNS_DEG = (0, 180, 90, 270)
 """Clockwise turns tried, the likelier ones first."""
-ENOUGH_PULSES = 3
-"""Pulses one above the other and equally high; pages that are not upright show two high ones at most, by chance."""
 TALL_MM = 8.0
-"""Three pulses this high are believed at once; lower ones may be cells of a grid of 5 mm or letters."""
-AHEAD = 1.5
-"""Otherwise the pulses of one turn must be this many times as high in all as those of any other turn."""
+"""A pulse this high at each row is believed at once; lower ones may be cells of a grid of 5 mm or letters."""
+FEWEST_PULSES, AHEAD = 2, 1.5
+"""Otherwise the pulses of one turn must be this many, and this many times as high in all as those of any other turn:
+pages that are not upright show up to four, by chance."""
 SURE = 0.5
 """Confidence of the lead names from which they decide."""
 
@@ -54,13 +54,20 @@ def find_orientation(pixels: Pixels, *, px_per_mm: float) -> Orientation:
     found: list[tuple[float, int, tuple[Pulse, ...]]] = []
     for turn in TURNS_DEG:
         boxes = find_boxes(_turned(ink, turn), px_per_mm_x=px_per_mm, px_per_mm_y=px_per_mm)
-        if len(boxes) >= ENOUGH_PULSES and min(box.height_mm for box in boxes) >= TALL_MM:
+        if _beyond_doubt(boxes):
             return _by_pulses(ink, turn, boxes, px_per_mm)
         found.append((sum(box.height_mm for box in boxes), turn, boxes))
     second, first = sorted(found, key=lambda entry: entry[0])[-2:]
-    if len(first[2]) >= 2 and first[0] >= max(2 * TALL_MM, AHEAD * second[0]):
+    if len(first[2]) >= FEWEST_PULSES and first[0] >= max(2 * TALL_MM, AHEAD * second[0]):
         return _by_pulses(ink, *first[1:], px_per_mm)
     return _by_names(ink, px_per_mm)
+
+
+def _beyond_doubt(boxes: tuple[Pulse, ...]) -> bool:
+    """Whether there is a tall pulse at the beginning of each row of a usual page."""
+    gaps = np.diff([box.foot_px for box in boxes])
+    even = len(boxes) in USUAL and float(gaps.std()) <= EVEN * float(gaps.mean())
+    return even and min(box.height_mm for box in boxes) >= TALL_MM
 
 
 def _by_pulses(ink: Ink, turn_deg: int, boxes: tuple[Pulse, ...], px_per_mm: float) -> Orientation:
@@ -110,8 +117,8 @@ def _mirrored(ink: Ink) -> Ink:
 
 
 def _page(pixels: Pixels, px_per_mm: float) -> Page:
-    """Pixels as a page of their own."""
+    """Pixels as a page of their own, along whose border the table may show."""
     height, width = pixels.shape[:2]
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
     lattice = corners[[0, 1, 3, 2]].reshape(2, 2, 2)
-    return Page(pixels, px_per_mm, px_per_mm, corners, "picture", 0, lattice, float(max(width, height)))
+    return Page(pixels, px_per_mm, px_per_mm, corners, "sheet", 0, lattice, float(max(width, height)))

@@ -47,6 +47,16 @@ def test_a_scan_is_put_upright(turned_deg: int) -> None:
     assert (found.turned_deg, found.mirrored) == (turned_deg, False)
 
 
+@pytest.mark.parametrize(("seed", "layout"), [(10013, "6x2"), (10023, "12x1")])
+def test_pulses_by_chance_turn_no_page(seed: int, layout: str) -> None:
+    """Upside down these pages show three or four tall boxes, fewer than their pulses and unevenly spaced."""
+    page = draw_page(simulate_twelve_leads(seed=seed), layout=layout, seed=seed, px_per_mm=4.0).pixels
+
+    found = find_orientation(laid(page, 180, mirrored=False), px_per_mm=4.0)
+
+    assert (found.turned_deg, found.mirrored) == (180, False)
+
+
 def test_pulses_at_the_end_of_the_rows_alone_make_no_page_mirrored() -> None:
     style = replace(like_ecg_images(2), pulse="end", left_mm=12.0)
     page = draw_page(simulate_twelve_leads(10.0, seed=2), layout="6x2", seed=2, style=style, px_per_mm=4.0)
