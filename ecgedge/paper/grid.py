@@ -16,7 +16,7 @@ from ecgedge.paper.page import FloatArray, Pixels
 from ecgedge.paper.plane import Plane, fit_plane
 from ecgedge.paper.spectra import TILE_PX, Bools, Floats, Ints, Spectra, peaks, power_at, spectra_of
 
-__all__ = ["Bools", "Floats", "Grid", "find_grid", "ink_signal", "line_signal", "reduce"]
+__all__ = ["Bools", "Floats", "Grid", "darkness", "find_grid", "line_signal", "reduce"]
 
 WORK_PX = 1500
 """Long side that the picture is brought near to: a sheet that fills half of it still has its 5-mm lines 12 px apart."""
@@ -24,8 +24,6 @@ PERIOD_PX = (3.2, 36.0)
 """Distances of lines looked for in a window: from nearly two pixels to a quarter of the window."""
 INK_CONTRAST = 0.15
 """Darker than its surroundings by more than this share counts no more: curves and letters are no grid."""
-PAPER_NOISE = 0.05
-"""By how much paper seems darker than the brightest nearby."""
 ENOUGH = 0.2
 """Share of the picture that a grid on bright paper covers, from which no better one is looked for."""
 FEWEST_TILES = 6
@@ -118,11 +116,22 @@ def line_signal(pixels: Pixels) -> FloatArray:
     return np.asarray(np.clip(_darker(darkest, darkest), -INK_CONTRAST, INK_CONTRAST), dtype=np.float32)
 
 
-def ink_signal(pixels: Pixels) -> FloatArray:
-    """How much darker than the paper around it each pixel is: as `line_signal`, but 0 to 1, and 0 on paper."""
+def darkness(pixels: Pixels) -> Pixels:
+    """How much darker than the brightest around it each pixel is, whatever the colour of the ink.
+
+    Unlike `line_signal` it leaves paper beside curves as it is, and paper's grain makes it grey.
+
+    Parameters
+    ----------
+    pixels : (height, width, 3) uint8
+
+    Returns
+    -------
+    (height, width) uint8, as a share of 255.
+    """
     darkest = _darkest(pixels)
     paper = np.asarray(cv2.dilate(darkest, np.ones((9, 9), dtype=np.uint8)), dtype=np.uint8)
-    return np.asarray(np.maximum(_darker(darkest, paper) - PAPER_NOISE, 0), dtype=np.float32)
+    return np.asarray(cv2.convertScaleAbs(np.maximum(_darker(darkest, paper), 0), alpha=255.0), dtype=np.uint8)
 
 
 def _darkest(pixels: Pixels) -> Pixels:

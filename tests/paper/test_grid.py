@@ -1,7 +1,5 @@
 """The grid's homography is found whatever the perspective, and nothing regular but a grid is taken for one."""
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 import pytest
@@ -14,7 +12,7 @@ from ecgedge.paper.simulated.camera import photograph
 from ecgedge.paper.simulated.drawing import draw_page
 from ecgedge.paper.simulated.scenes import STRENGTHS
 from ecgedge.paper.simulated.twelve_leads import simulate_twelve_leads
-from ecgedge.paper.squares import squares_of
+from ecgedge.paper.spectra import limited
 from tests.paper.grid_pictures import TILTED, photo
 
 
@@ -108,14 +106,11 @@ def test_bent_lines_are_followed() -> None:
 def test_curves_count_no_more_than_faint_lines() -> None:
     """Among faint lines a curve five times as dark weighs as much as a line of its width, however faint the print."""
     pixels, _ = photo(TILTED)
-    grid = find_grid(pixels)
-    assert grid is not None
-    faint = replace(grid, signal=(grid.signal * np.float32(0.2)).clip(-0.03, 0.03))
-    plain = squares_of(faint).signal
-    inked = faint.signal.copy()
+    faint = (line_signal(pixels) * np.float32(0.2)).clip(-0.03, 0.03)
+    inked = faint.copy()
     rows = slice(inked.shape[0] // 2, inked.shape[0] // 2 + 3)
     inked[rows] = 0.15
-    with_curve = squares_of(replace(faint, signal=inked)).signal
+    plain, with_curve = limited(faint), limited(inked)
     assert with_curve[rows].max() <= 1.05 * plain.max()
     away = np.delete(np.arange(len(plain)), np.arange(rows.start - 40, rows.stop + 40))
     assert np.abs(with_curve - plain)[away].max() < 0.01
