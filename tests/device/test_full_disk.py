@@ -51,7 +51,7 @@ def settings_for(folder: Path, disk: Path) -> Settings:
     config.write_text(
         f'[agent]\nbundle = "simple.tflite"\nstore = "{disk}/ecgedge.sqlite"\ndrain_s = 1\n'
         f'[source]\nkind = "replay"\npath = "ecg.npy"\nfs_hz = {FS_HZ}\nchunk_s = 10\n'
-        "[keep]\nfree_mb = 0\n"  # what housekeeping would leave free, were it to look in time, is more than this disk has
+        "[keep]\nfree_mb = 0\n"  # housekeeping, which may or may not look in time, would want more than the disk has
         "[alarms]\nrate_high_bpm = 95\nrate_beats = 5\nrefractory_s = 5\n"
         '[[report]]\nkind = "json-lines"\npath = "results.jsonl"\n'
         '[[report]]\nkind = "json-lines"\nname = "alarms"\nsend = ["alarm"]\n'
