@@ -161,7 +161,8 @@ def test_markdown_has_every_variant_in_whole_tables(place: Path) -> None:
     for kind, stem in (("beats", ("float32", "int8", "pruned")), ("pages", ("float32", "int8", "pruned"))):
         lines = (place / kind / "report.md").read_text().splitlines()
         assert f"**{NOTICE}**" in lines
-        assert ("truth in its set, and classes in it" in "".join(lines)) == (kind == "pages")
+        assert "| calibration error (ECE) |" in "".join(lines)
+        assert ("| truth in its set | classes in a set | no answer |" in "".join(lines)) == (kind == "pages")
         for name in stem:
             assert any(line.startswith(f"| {name} ") or line.startswith(f"| {name}(") for line in lines), name
         widths: list[int] = []

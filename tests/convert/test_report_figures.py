@@ -18,10 +18,11 @@ from ecgedge.decide import Decision, prediction_set
 from ecgedge.errors import InputError
 from ecgedge.labels import REPORT
 from ecgedge.latency import Latency
+from ecgedge.manifest import Json
 from ecgedge.sure_answers import set_coverage
 from ecgedge_convert.report import wording
 from ecgedge_convert.report.answers import Answers, alike, tallies
-from ecgedge_convert.report.changes import changes_of
+from ecgedge_convert.report.changes import calibration_of, changes_of
 from ecgedge_convert.report.document import Cell, Chapter, Document, Part, Points, Table, Text
 from ecgedge_convert.report.intervals import Figure, agreement, sample
 from ecgedge_convert.report.kept import KeptAnswers, KeptLatencies
@@ -219,13 +220,19 @@ def test_changes_are_told_in_words() -> None:
         "16 different weights a layer",
         "trained on with the rounding in view",
         "1 layer left in float",
-        "calibration of the unchanged network",
     )
-    decided = {"of": "the changed network, as float", "temperature": [1.0, 1.2]}
-    again = changes_of({"conversion": {"variant": {"prune": 0.5}, "decision": decided}})
-    assert again == ("50 % of the weights set to zero", "calibrated again")
     assert changes_of({"conversion": {"variant": {"keep_float": ["x"]}}}) == ("1 layer left in float",)
     assert changes_of({"conversion": {"variant": {"name": "int8", "kind": "int8"}}}) == changes_of({}) == ()
+
+
+def test_whose_calibration_it_has_is_told() -> None:
+    pruned: dict[str, Json] = {"variant": {"prune": 0.5}}
+    again: dict[str, Json] = {"of": "the changed network, as float", "temperature": [1.0, 1.2]}
+    kept: dict[str, Json] = {"of": "the unchanged network", "why": "its run fitted none"}
+    assert calibration_of({"conversion": pruned | {"decision": again}}) == "its own"
+    assert calibration_of({"conversion": {"variant": {"keep_float": ["x"]}}}) == calibration_of({}) == "its own"
+    for facts in (pruned | {"decision": kept}, pruned):
+        assert calibration_of({"conversion": facts}) == "of the unchanged network"
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,34 @@ from ecgedge.manifest import Json
 
 CONVERSION = "conversion"
 """Key of the conversion's facts among those of the training."""
+OWN = "its own"
+"""Calibration that was fitted by what the network itself says."""
 
 
 def changes_of(training: Mapping[str, Json]) -> tuple[str, ...]:
     """One phrase a change, in the order they were made; empty for a network as it was trained."""
+    asked = _asked(training)
+    return tuple(phrase for phrase in (*_weights(asked), _kept(asked)) if phrase)
+
+
+def calibration_of(training: Mapping[str, Json]) -> str:
+    """By whose answers temperature and sets were fitted; an older bundle does not say, it has the unchanged ones."""
+    facts = training.get(CONVERSION)
+    decided = facts.get("decision") if isinstance(facts, dict) else None
+    again = isinstance(decided, dict) and "temperature" in decided
+    return OWN if again or not any(_weights(_asked(training))) else "of the unchanged network"
+
+
+def _asked(training: Mapping[str, Json]) -> Mapping[str, Json]:
     facts = training.get(CONVERSION)
     if not isinstance(facts, dict):
-        return ()
+        return {}
     variant = facts.get("variant")
-    asked = variant if isinstance(variant, dict) else facts
-    weights = (_channels(asked), _teachers(asked), _prune(asked), _cluster(asked), _qat(asked))
-    decided = _decided(facts.get("decision")) if any(weights) else ""
-    return tuple(phrase for phrase in (*weights, _kept(asked), decided) if phrase)
+    return variant if isinstance(variant, dict) else facts
+
+
+def _weights(asked: Mapping[str, Json]) -> tuple[str, ...]:
+    return (_channels(asked), _teachers(asked), _prune(asked), _cluster(asked), _qat(asked))
 
 
 def _channels(asked: Mapping[str, Json]) -> str:
@@ -51,12 +67,6 @@ def _kept(asked: Mapping[str, Json]) -> str:
     if not isinstance(names, list) or not names:
         return ""
     return f"{len(names)} layer{'s' if len(names) > 1 else ''} left in float"
-
-
-def _decided(facts: Json) -> str:
-    """Whose calibration it has; before it was stated, that of the unchanged network."""
-    again = isinstance(facts, dict) and "temperature" in facts
-    return "calibrated again" if again else "calibration of the unchanged network"
 
 
 def _number(value: Json, default: float) -> float:

@@ -10,7 +10,7 @@ from ecgedge_convert.report.drawings import (
     reliabilities,
 )
 from ecgedge_convert.report.section import Section
-from ecgedge_convert.report.tables import accuracy_table, cost_table, latency_table
+from ecgedge_convert.report.tables import accuracy_table, cost_table, latency_table, sureness_table
 from ecgedge_convert.report.verdicts import remarks, verdicts
 
 
@@ -26,7 +26,7 @@ def chapter(section: Section, anchor: str) -> Chapter:
             Part("Size and speed", (cost_table(section), latency_table(section))),
             Part("What is had for what is paid", front_pictures(section)),
             Part("Class by class", (recall_picture(section), confusions(section))),
-            Part("Is it as sure as it is right?", (reliabilities(section),)),
+            Part("Is it as sure as it is right?", (sureness_table(section), reliabilities(section))),
         ),
     )
 

@@ -22,7 +22,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
 JUDGED: Mapping[str, tuple[str, ...]] = {"page": ("accuracy", "macro_f1"), "beat": ("jk",)}
 """Task -> the figures by which a loss is told."""
 
-SURE: Mapping[str, tuple[str, ...]] = {"page": ("ece", "covered", "no_answer"), "beat": ("ece",)}
+SURE: Mapping[str, tuple[str, ...]] = {"page": ("ece", "covered", "set_size", "no_answer"), "beat": ("ece",)}
 """Task -> the figures of how sure it is; beats are always answered, and with one class."""
 
 Latencies = Mapping[tuple[str, int], Latency]

@@ -10,7 +10,7 @@ from pathlib import Path
 from ecgedge.bundle import Bundle, read_bundle
 from ecgedge.errors import InputError
 from ecgedge.manifest import Json
-from ecgedge_convert.report.changes import changes_of
+from ecgedge_convert.report.changes import calibration_of, changes_of
 from ecgedge_convert.tflite_graph import ModelFacts, graph_facts
 
 ENDING = ".tflite"
@@ -31,6 +31,11 @@ class Entry:
     facts: ModelFacts
     changes: tuple[str, ...]
     """What was done to the network before its numbers were rewritten, in words; empty where nothing was."""
+
+    @property
+    def calibration(self) -> str:
+        """By whose answers temperature and sets were fitted."""
+        return calibration_of(self.training)
 
     @property
     def training(self) -> Mapping[str, Json]:

@@ -1,9 +1,9 @@
 """The tables of a chapter: figures with intervals, what a device must hold, how long it takes, figures of others."""
 
 import os
-from dataclasses import replace
 from math import isfinite
 
+from ecgedge_convert.report.changes import OWN
 from ecgedge_convert.report.document import Cell, Table, Tone
 from ecgedge_convert.report.published import published
 from ecgedge_convert.report.section import Row, Section
@@ -30,19 +30,24 @@ _STATES: dict[str, tuple[str, Tone]] = {
     "gained": ("gain shows", "good"),
     "unknown": (NONE, "soft"),
 }
-_SURE = {"ece": "calibration error (ECE)", "covered": "truth in its set, and classes in it", "no_answer": "no answer"}
+_SURE = {
+    "ece": "calibration error (ECE)",
+    "covered": "truth in its set",
+    "set_size": "classes in a set",
+    "no_answer": "no answer",
+}
 _OF_SETS = (
     " A set holds the classes that cannot be excluded; sets are fitted to hold the truth on 90 % of pages, where the "
-    "recipe says no other share, and are counted over the pages that were answered. No answer: pages refused, or "
-    "on which no class was likely enough."
+    "recipe says no other share, and are counted over the pages that were answered. No answer: pages refused, or on "
+    "which no class was likely enough."
 )
 
 
 def accuracy_table(section: Section) -> Table:
-    """Figures with intervals, agreement with float32, whether a loss shows, and how sure the answers are."""
+    """Figures with intervals, agreement with float32, and whether a loss shows."""
     titles = tuple(TITLES[name] for name in section.shown)
     lost = tuple(f"{TITLES[name]} against float32" for name in section.judged)
-    head = ("variant", *titles, "agrees with float32", *lost, "verdict", *(_SURE[name] for name in section.sure))
+    head = ("variant", *titles, "agrees with float32", *lost, "verdict")
     return Table(
         caption="Figures with their 95 % intervals",
         head=head,
@@ -51,7 +56,6 @@ def accuracy_table(section: Section) -> Table:
             f"Intervals: bootstrap over {section.groups}, 1000 draws, seed 0; of differences over the same draws for "
             "both models. A loss shows where the interval of a difference lies wholly below 0; otherwise it cannot be "
             "told from noise, which does not prove that there is none. No answer counts as a call, and as a wrong one."
-            + (_OF_SETS if "covered" in section.sure else "")
         ),
     )
 
@@ -71,7 +75,6 @@ def _accuracy_row(section: Section, row: Row) -> tuple[Cell, ...]:
         agreement,
         *lost,
         Cell(words, tone=tone),
-        *(_sure_cell(row, name) for name in section.sure),
     )
 
 
@@ -85,13 +88,6 @@ def _figure_cell(row: Row, name: str) -> Cell:
     return Cell(value(name, figure.value), interval(name, figure))
 
 
-def _sure_cell(row: Row, name: str) -> Cell:
-    cell = _figure_cell(row, name)
-    if name != "covered" or not isfinite(row.sample.whole[name]):
-        return cell
-    return replace(cell, below=f"{cell.below}; {row.sample.whole['set_size']:.2f} classes")
-
-
 def _lost_cell(row: Row, name: str) -> Cell:
     if name not in row.lost:
         return Cell(NONE, tone="soft")
@@ -102,6 +98,25 @@ def _lost_cell(row: Row, name: str) -> Cell:
         return Cell(f"{difference(name, figure.value)}{unit(name)}", "every answer the same")
     tone: Tone = "bad" if figure.high < 0 else "good" if figure.low > 0 else ""
     return Cell(f"{difference(name, figure.value)}{unit(name)}", difference_interval(name, figure), tone=tone)
+
+
+def sureness_table(section: Section) -> Table:
+    """Calibration error; of pages also how often and how tightly sets hold the truth, and how many have no answer."""
+    return Table(
+        caption="How sure the answers are, with 95 % intervals",
+        head=("variant", *(_SURE[name] for name in section.sure), "calibration"),
+        rows=tuple(
+            (_name_cell(row), *(_figure_cell(row, name) for name in section.sure), _calibration_cell(row))
+            for row in section.rows
+        ),
+        note="ECE: how far confidence and accuracy lie apart on average. Calibration: by whose answers temperature and "
+        "sets were fitted, where the run fitted any." + (_OF_SETS if "covered" in section.sure else ""),
+    )
+
+
+def _calibration_cell(row: Row) -> Cell:
+    own = row.entry.calibration == OWN
+    return Cell(OWN) if own else Cell("kept", row.entry.calibration)
 
 
 def cost_table(section: Section) -> Table:

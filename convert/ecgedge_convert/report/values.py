@@ -46,6 +46,7 @@ def _row(row: Row) -> dict[str, Json]:
         "model_sha256": manifest.model_sha256,
         "kind": facts.kind,
         "changes": list(row.entry.changes),
+        "calibration": row.entry.calibration,
         "conversion": row.entry.training.get("conversion"),
         "state": row.state,
         "figures": {name: _figure(row.sample.figure(name)) for name in row.sample.whole},

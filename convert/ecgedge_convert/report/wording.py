@@ -11,8 +11,6 @@ TITLES = {
     "macro_f1": "macro F1",
     "balanced_accuracy": "balanced accuracy",
     "ece": "ECE",
-    "covered": "truth in its set",
-    "no_answer": "no answer",
     "jk": "jk",
     "SVEB Se": "SVEB Se",
     "SVEB PPV": "SVEB PPV",
@@ -22,12 +20,12 @@ TITLES = {
 """Name of a figure -> as it is written."""
 _NOTHING, _MOST_PLACES = 1e-9, 5
 _MINUS = "\N{MINUS SIGN}"
-_IN_PERCENT = frozenset(TITLES) - {"jk", "ece"}
+_IN_PERCENT = frozenset(TITLES) - {"jk", "ece"} | {"agreement", "covered", "no_answer"}
 
 
 def in_percent(measure: str) -> bool:
     """Whether a figure is written in percent, its differences in points."""
-    return measure in _IN_PERCENT or measure.startswith("recall") or measure == "agreement"
+    return measure in _IN_PERCENT or measure.startswith("recall")
 
 
 def value(measure: str, figure: float) -> str:
