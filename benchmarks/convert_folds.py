@@ -1,6 +1,7 @@
 """Every fold of a cross-validation converted in every way of a recipe, and judged on the pages that it had not seen.
 
-    python benchmarks/convert_folds.py RUNS RECIPE -o OUT [--only 0,1] [--seconds 2] [--json FILE] [--data DIR]
+    python benchmarks/convert_folds.py RUNS RECIPE -o OUT [--protocol leak-free] [--only 0,1] [--seconds 2]
+                                       [--json FILE] [--data DIR]
 
 RUNS holds a folder for each fold, as `ecgedge crossval` leaves it; RECIPE has `[[variant]]` tables as for
 `ecgedge convert`. A float32 variant is added in front if there is none: agreement, differences and ratios are against
@@ -44,6 +45,8 @@ from ecgedge_train.quiet import start_keras
 
 _REFERENCE = Variant("float32", kind="float32")
 _DRAWS = 1000
+_WIDTH = 180
+"""Of the table in a file."""
 _FIGURES = {
     "accuracy": "accuracy",
     "macro_f1": "macro_f1",
@@ -70,12 +73,12 @@ class Variants:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; returns the exit status."""
     asked = _parser().parse_args(arguments)
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
     try:
         start_keras()
         variants = _variants(asked.recipe)
         found = Variants()
-        for run in _folds(asked.runs, asked.only):
+        for run in folds_of(asked.runs, asked.only, asked.protocol):
             _take_fold(run, variants, found, asked)
         summary = summarise_folds(found)
         console.print(_table(asked.runs.name, len(found.judged["float32"]), summary))
@@ -93,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("runs", type=Path)
     parser.add_argument("recipe", type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--protocol", help="where RUNS holds folds of several")
     parser.add_argument("--only", type=lambda text: {int(one) for one in text.split(",")}, default=None)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--json", type=Path)
@@ -105,12 +109,26 @@ def _variants(recipe: Path) -> tuple[Variant, ...]:
     return read if any(one.name == "float32" for one in read) else (_REFERENCE, *read)
 
 
-def _folds(runs: Path, only: set[int] | None) -> list[Path]:
+def folds_of(runs: Path, only: set[int] | None, protocol: str | None = None) -> list[Path]:
+    """The folders of a cross-validation's folds, or of some of them.
+
+    Raises
+    ------
+    InputError
+        There are none, or they are of several protocols.
+    """
     matched = {path: found for path in sorted(runs.glob("*")) if (found := FOLD.fullmatch(path.name))}
-    chosen = [path for path, found in matched.items() if only is None or int(found["fold"]) in only]
+    chosen = {path: found["protocol"] for path, found in matched.items() if only is None or int(found["fold"]) in only}
+    known = sorted(set(chosen.values()))
+    if protocol is not None:
+        chosen = {path: named for path, named in chosen.items() if named == protocol}
     if not chosen:
         raise InputError(f"{runs}: no folder of a fold, such as leak-free-5-s0-f0; give what ecgedge crossval wrote")
-    return chosen
+    if len(set(chosen.values())) > 1:
+        raise InputError(
+            f"{runs}: folds of {', '.join(known)}, which hold out the same pages; choose one with --protocol"
+        )
+    return list(chosen)
 
 
 def _take_fold(run: Path, variants: Sequence[Variant], found: Variants, asked: argparse.Namespace) -> None:

@@ -35,7 +35,10 @@ class FoldVariants:
 
     def __init__(self, run: Path, out: Path, root: Path | None) -> None:
         self._run, self.out, self._root = run, out, root
-        self._model_sha256 = hashlib.sha256((run / "model.keras").read_bytes()).hexdigest()
+        try:
+            self._model_sha256 = hashlib.sha256((run / "model.keras").read_bytes()).hexdigest()
+        except OSError:
+            raise InputError(f"{run}: no model.keras; its training has not ended, run ecgedge crossval again") from None
         self._bench: Workbench | None = None
         self._pages: PageData | None = None
         out.mkdir(parents=True, exist_ok=True)

@@ -85,3 +85,26 @@ def test_what_is_no_crossvalidation_is_named(tmp_path: Path, main: Main, capsys:
     (tmp_path / "v.toml").write_text(VARIANTS)
     assert main([str(tmp_path), str(tmp_path / "v.toml"), "-o", str(tmp_path / "out")]) == 1
     assert "no folder of a fold" in capsys.readouterr().err
+
+
+def test_folds_of_two_protocols_are_not_taken_together(
+    place: Path, main: Main, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They hold out the same pages, which would count twice."""
+    for protocol, fold in (("leak-free", 0), ("by-number", 0)):
+        (tmp_path / f"{protocol}-4-s0-f{fold}").symlink_to(place / "cross" / f"leak-free-4-s0-f{fold}")
+    (tmp_path / "v.toml").write_text('[[variant]]\nname = "float32"\nkind = "float32"\n')
+    arguments = [str(tmp_path), str(tmp_path / "v.toml"), "-o", str(tmp_path / "out"), "--seconds", "0.05"]
+    assert main(arguments) == 1
+    assert "folds of by-number, leak-free" in capsys.readouterr().err
+    assert main([*arguments, "--protocol", "leak-free"]) == 0
+    assert "1 folds" in capsys.readouterr().out
+
+
+def test_a_fold_that_is_not_trained_yet_is_named(
+    tmp_path: Path, main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "leak-free-4-s0-f0").mkdir()
+    (tmp_path / "v.toml").write_text(VARIANTS)
+    assert main([str(tmp_path), str(tmp_path / "v.toml"), "-o", str(tmp_path / "out")]) == 1
+    assert "leak-free-4-s0-f0: no model.keras; its training has not ended" in capsys.readouterr().err
