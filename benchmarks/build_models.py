@@ -30,7 +30,7 @@ _SOURCES = (
     "convert/ecgedge_convert/quantise.py",
     *(
         f"convert/ecgedge_convert/changing/{name}.py"
-        for name in ("channels", "channel_map", "fusion", "graph", "widths")
+        for name in ("channels", "channel_map", "fusion", "graph", "kernel_shapes", "widths")
     ),
 )
 _CALIBRATION, _NORM_BATCH = 100, 4
