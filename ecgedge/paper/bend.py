@@ -56,7 +56,7 @@ def follow_lines(grid: Grid) -> Bent | None:
     weight = seen.weight
     if np.count_nonzero(weight) < FEWEST_SQUARES:
         return None
-    lines = np.stack([unwrapped(wave) for wave in seen.waves], -1)
+    lines = unwrapped(seen.waves)
     to_mm, shift = _refit(plane.to_mm, squares.middles_mm(), lines * np.float32(squares.line_mm), weight)
     field = continued(shift, weight, COARSE)
     for _ in range(FINE_LOOKS):

@@ -5,7 +5,7 @@ window, two frequencies, and how these change over the picture is fixed by six n
 origin). They are fitted from the clearest window outwards. No outline of a sheet is needed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -16,7 +16,7 @@ from ecgedge.paper.page import FloatArray, Pixels
 from ecgedge.paper.plane import Plane, fit_plane
 from ecgedge.paper.spectra import TILE_PX, Bools, Floats, Ints, Spectra, peaks, power_at, spectra_of
 
-__all__ = ["Bools", "Floats", "Grid", "darkness", "find_grid", "line_signal", "reduce"]
+__all__ = ["Bools", "Floats", "Grid", "darkness", "faint_signal", "find_grid", "line_signal", "reduce"]
 
 WORK_PX = 1500
 """Long side that the picture is brought near to: a sheet that fills half of it still has its 5-mm lines 12 px apart."""
@@ -24,6 +24,8 @@ PERIOD_PX = (3.2, 36.0)
 """Distances of lines looked for in a window: from nearly two pixels to a quarter of the window."""
 INK_CONTRAST = 0.15
 """Darker than its surroundings by more than this share counts no more: curves and letters are no grid."""
+FAINT = 20
+"""Darkness, of 255, of the faintest grids' dots and lines, blurred."""
 ENOUGH = 0.2
 """Share of the picture that a grid on bright paper covers, from which no better one is looked for."""
 FEWEST_TILES = 6
@@ -134,6 +136,12 @@ def darkness(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.convertScaleAbs(np.maximum(_darker(darkest, paper), 0), alpha=255.0), dtype=np.uint8)
 
 
+def faint_signal(pixels: Pixels) -> FloatArray:
+    """As `line_signal`, but from `darkness`, and of the darkness of faint lines at most: curves have little more."""
+    faint = np.minimum(darkness(pixels), np.uint8(FAINT)).astype(np.float32)
+    return np.asarray((faint - cv2.blur(faint, (31, 31))) / np.float32(255), dtype=np.float32)
+
+
 def _darkest(pixels: Pixels) -> Pixels:
     blue, green, red = cv2.split(pixels)
     return np.asarray(cv2.min(cv2.min(blue, green), red), dtype=np.uint8)
@@ -149,18 +157,16 @@ def _find_at(pixels: Pixels, reduced_by: int) -> Grid | None:
         return None
     work = reduce(pixels, reduced_by)
     signal = line_signal(work)
-    for faint in (False, True):
-        spectra = spectra_of(signal, work, faint=faint)
-        best = _best(spectra)
-        if best is not None:
-            return _grid(spectra, best.plane, best.seen, signal, work, reduced_by)
-    return None
+    best = _best(spectra_of(signal, work), _strongest)
+    if best is None:
+        best = _best(spectra_of(signal, work, looked_at=faint_signal(work)), _clearest)
+    return None if best is None else _grid(best, signal, work, reduced_by)
 
 
-def _best(spectra: Spectra) -> "_Grown | None":
-    """The first plane that is beyond doubt, or the one that is worth most."""
+def _best(spectra: Spectra, weigh: Callable[[Spectra], FloatArray]) -> "_Grown | None":
+    """The first plane that is beyond doubt, or the one that is worth most, begun at what weighs most."""
     best: _Grown | None = None
-    for seed in _seeds(spectra):
+    for seed in _seeds(spectra, weigh(spectra)):
         grown = _grow(spectra, seed)
         if grown is not None and (best is None or grown.worth > best.worth):
             best = grown
@@ -173,6 +179,7 @@ def _best(spectra: Spectra) -> "_Grown | None":
 class _Grown:
     """A plane of 5-mm lines, or of 1-mm lines alone, that fits the windows in which they are seen."""
 
+    spectra: Spectra
     plane: Plane
     seen: Bools
     likeness: float
@@ -189,13 +196,23 @@ class _Grown:
         return self.likeness > SURE and self.paper > ENOUGH
 
 
-def _seeds(spectra: Spectra) -> Iterator[Plane]:
-    """Flat grids through the two strongest crossing frequencies of the clearest windows, six of them."""
+def _strongest(spectra: Spectra) -> FloatArray:
+    """Frequencies by their power: those of lines that are darker than the curves' own rhythm."""
+    return spectra.power
+
+
+def _clearest(spectra: Spectra) -> FloatArray:
+    """Frequencies by how far they stand out from those around: a multiple of faint lines', where curves have none."""
+    return np.fft.ifftshift(np.exp(whitened(spectra.power)), axes=1)
+
+
+def _seeds(spectra: Spectra, weight: FloatArray) -> Iterator[Plane]:
+    """Flat grids through the two weightiest crossing frequencies of the clearest windows, six of them."""
     down, right = np.fft.fftfreq(TILE_PX)[:, None], np.fft.rfftfreq(TILE_PX)[None]
     radius = np.hypot(right, down)
     wanted = (radius > 1 / PERIOD_PX[1]) & (radius < 1 / PERIOD_PX[0])
     vectors = np.stack(np.broadcast_arrays(right, down), -1)[wanted]
-    power = spectra.power[:, wanted]
+    power = weight[:, wanted]
     directions = vectors / np.hypot(*vectors.T)[:, None]
     first = power.argmax(1)
     crossing = np.abs(directions @ directions[first].T).T < 0.5
@@ -248,7 +265,7 @@ def _settle(spectra: Spectra, plane: Plane, seen: Bools) -> _Grown | None:
         plane, seen = fitted, _seen(spectra, fitted, teeth)
         if seen.sum() < max(FEWEST_TILES, LEAST_SHARE * len(seen)):
             return None
-    return _Grown(plane, seen, like, float(np.where(seen, spectra.paper, 0).mean()))
+    return _Grown(spectra, plane, seen, like, float(np.where(seen, spectra.paper, 0).mean()))
 
 
 def _seen(spectra: Spectra, plane: Plane, teeth: tuple[list[int], list[int]]) -> Bools:
@@ -261,10 +278,11 @@ def _seen(spectra: Spectra, plane: Plane, teeth: tuple[list[int], list[int]]) ->
     return np.asarray(clear[0] & clear[1])
 
 
-def _grid(spectra: Spectra, plane: Plane, seen: Bools, signal: FloatArray, work: Pixels, reduced_by: int) -> Grid:
+def _grid(best: _Grown, signal: FloatArray, work: Pixels, reduced_by: int) -> Grid:
+    spectra, seen = best.spectra, best.seen
     tiles = np.flatnonzero(seen)
     points = spectra.centres[tiles]
-    to_lines = plane.homography()
+    to_lines = best.plane.homography()
     lines = cv2.perspectiveTransform(points[None], to_lines)[0]
     square_mm = 1.0 if float(np.ptp(lines, axis=0).max()) > MOST_SQUARES else 5.0
     line_mm = 1.0 if square_mm == 1 or _fine_lines_clearer(spectra, tiles, to_lines) else 5.0

@@ -21,12 +21,6 @@ STRAY_BINS = 0.7
 """How far from its predicted place a peak may lie, in bins of the transform of a window."""
 LINE_CONTRAST, THICKEST = 0.03, 0.42
 """Pixels darker than their surroundings by this are lines; on checked cloth they are half of all."""
-LOCAL_PX = 63
-"""Side of the surroundings, of the reduced picture, in which faint lines are weighed against faint ones."""
-LIMIT = 0.5
-"""Of the usual signal thereabouts, beyond which darker counts no more: curves are few, but dark as ten faint lines."""
-USUAL_MOST, USUAL_LEAST = 0.05, 0.002
-"""What a curve adds to the usual signal, and what blank paper has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +35,16 @@ class Spectra:
     """(n,) float64, 0 to 1: whether a window is bright, as paper is, and its dark lines are thin."""
 
 
-def limited(signal: FloatArray) -> FloatArray:
-    """The signal in units of its usual size nearby, and none much stronger than that."""
-    usual = cv2.blur(np.minimum(np.abs(signal), np.float32(USUAL_MOST)), (LOCAL_PX, LOCAL_PX)) + np.float32(USUAL_LEAST)
-    return np.asarray(np.clip(signal / usual, -LIMIT, LIMIT), dtype=np.float32)
+def spectra_of(signal: FloatArray, pixels: Pixels, *, looked_at: FloatArray | None = None) -> Spectra:
+    """Spectra of windows over the whole picture, of another signal where one is given.
 
-
-def spectra_of(signal: FloatArray, pixels: Pixels, *, faint: bool = False) -> Spectra:
-    """Spectra of windows over the whole picture; for `faint` lines, with curves that count no more than these."""
-    looked_at = limited(signal) if faint else signal
+    Parameters
+    ----------
+    signal : (height, width) float32, as of `grid.line_signal`; it tells paper.
+    pixels : (height, width, 3) uint8.
+    looked_at : (height, width) float32.
+    """
+    looked_at = signal if looked_at is None else looked_at
     height, width = signal.shape
     step = max(TILE_PX // 2, round((height * width / MOST_TILES) ** 0.5))
     rows, columns = (np.arange(0, side - TILE_PX + 1, step) for side in (height, width))

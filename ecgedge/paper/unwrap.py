@@ -18,27 +18,37 @@ SPREADS = (6.0, 4.0, 2.5)
 """Over how many squares what is left is averaged, again and again; that of the whole page first."""
 AGREE = 0.3
 """Agreement of squares below which their mean says nothing."""
+FOLDED = 0.83
+"""Of what squares of a plane leave over, this share or less makes a fold; following noise leaves more over."""
 ROUNDS = 30
 
 
-def unwrapped(wave: Complexes) -> FloatArray:
+def unwrapped(waves: tuple[Complexes, Complexes]) -> FloatArray:
     """Shifts, in lines, that make neighbouring squares agree.
 
-    Either the page is nearly a plane, or the steps from each square to the next, averaged over many, are added up in
-    the sense of least squares; from both on, what is left of the waves is averaged over fewer and fewer squares, and
-    what makes more squares agree stands.
+    The page is taken for nearly a plane, unless far more squares agree where it is folded: then the steps from each
+    square to the next, averaged over many, are added up in the sense of least squares. From both on, what is left of
+    the waves is averaged over fewer and fewer squares.
 
     Parameters
     ----------
-    wave : (rows, columns), see `squares.Look`.
+    waves : (rows, columns) each, see `squares.Look`.
 
     Returns
     -------
-    (rows, columns) float32; 0 is where most squares have it, to within a whole line.
+    (rows, columns, 2) float32; 0 is where most squares have it, to within a whole line.
     """
-    folded = _added_up(*_steps(wave, axis=1), *_steps(wave, axis=0))
-    both = [_followed(wave, beginning) for beginning in (np.zeros(wave.shape), folded)]
-    return max(both, key=lambda shift: float(_unshifted(wave, shift).real.sum()))
+    plane = [_followed(wave, np.zeros(wave.shape)) for wave in waves]
+    folded = [_followed(wave, _added_up(*_steps(wave, axis=1), *_steps(wave, axis=0))) for wave in waves]
+    is_folded = _missed(waves, folded) < FOLDED * _missed(waves, plane)
+    return np.stack(folded if is_folded else plane, -1)
+
+
+def _missed(waves: tuple[Complexes, Complexes], shifts: list[FloatArray]) -> float:
+    """How much of the waves lies off the shifts, as a share."""
+    sizes = (float(np.abs(wave).sum()) for wave in waves)
+    agreeing = (float(_unshifted(wave, shift).real.sum()) for wave, shift in zip(waves, shifts, strict=True))
+    return sum(1 - agree / max(size, 1e-9) for agree, size in zip(agreeing, sizes, strict=True))
 
 
 def _followed(wave: Complexes, shift: Floats) -> FloatArray:

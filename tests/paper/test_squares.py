@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from ecgedge.paper.bend import follow_lines
 from ecgedge.paper.grid import darkness, find_grid
@@ -30,12 +29,11 @@ def test_printed_lines_come_out_straight(seed: int, layout: str, what: str) -> N
     bent = follow_lines(grid)
     assert bent is not None, what
 
-    on_plane = cv2.perspectiveTransform(
-        shot.to_photo(points.astype(np.float32))[None].astype(float), bent.surface.to_mm
-    )
-    flat: NDArray[np.float64] = on_plane
+    on_photo = shot.to_photo(points.astype(np.float32))[None].astype(np.float64)
+    on_plane = cv2.perspectiveTransform(on_photo, bent.surface.to_mm).astype(np.float64)
+    flat = on_plane.copy()
     for _ in range(10):
-        flat = np.asarray(on_plane - bent.shifts.at(flat))
+        flat[:] = on_plane - bent.shifts.at(flat)
     known = np.concatenate([points / PX_PER_MM, np.ones((len(points), 1))], 1)
     straight = known @ np.linalg.lstsq(known, flat[0], rcond=None)[0]
     assert np.percentile(np.hypot(*(flat[0] - straight).T), 95) < 0.3
