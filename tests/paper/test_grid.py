@@ -120,7 +120,7 @@ def test_curves_count_no_more_than_faint_lines() -> None:
 def test_a_grid_of_faint_dots_is_found(seed: int, layout: str) -> None:
     """Windows in which the rhythm of the curves is stronger than lines of dots, each of whose multiples is clear."""
     drawn = draw_page(simulate_twelve_leads(seed=seed), layout=layout, seed=seed)
-    shot = photograph(drawn.pixels, px_per_mm=drawn.px_per_mm, seed=seed, turned_deg=270, size_px=(2667, 2000))
+    shot = photograph(drawn.pixels, px_per_mm=drawn.px_per_mm, seed=seed, turned_deg=270, size_px=(1333, 1000))
     grid = find_grid(shot.picture.pixels)
     assert grid is not None
     true_mm = np.stack(np.meshgrid(np.linspace(40, 240, 9), np.linspace(60, 180, 7)), -1).reshape(-1, 2)
