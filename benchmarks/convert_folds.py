@@ -45,7 +45,7 @@ from ecgedge_train.quiet import start_keras
 
 _REFERENCE = Variant("float32", kind="float32")
 _DRAWS = 1000
-_WIDTH = 180
+_WIDTH = 240
 """Of the table in a file."""
 _FIGURES = {
     "accuracy": "accuracy",
@@ -164,7 +164,8 @@ def summarise_folds(found: Variants) -> list[Json]:
             {
                 "name": name,
                 **{key: _plain(samples[name].figure(figure)) for key, figure in _FIGURES.items()},
-                **{f"{key} lost": _lost(samples, name, key) for key in ("accuracy", "macro_f1")},
+                **{f"{key} lost": _lost(samples, name, "float32", key) for key in ("accuracy", "macro_f1")},
+                **{f"{key} lost to int8": _lost(samples, name, int8, key) for key in ("accuracy", "macro_f1")},
                 "agreement": _plain(agreement(answers[name], answers["float32"], draws=_DRAWS)),
                 "bytes": max(one.model_bytes for one in facts),
                 "gzip_bytes": max(one.gzip_bytes for one in facts),
@@ -178,8 +179,8 @@ def summarise_folds(found: Variants) -> list[Json]:
     return rows + [{"name": name, "refused": reason} for name, reason in found.refused.items()]
 
 
-def _lost(samples: dict[str, Sample], name: str, key: str) -> Json:
-    return _plain(samples["float32"].minus(samples[name], key))
+def _lost(samples: dict[str, Sample], name: str, of: str, key: str) -> Json:
+    return _plain(samples[of].minus(samples[name], key))
 
 
 def _ratio(found: Variants, name: str, other: str) -> Json:
@@ -200,8 +201,8 @@ def _plain(figure: Figure) -> list[Json]:
 def _table(title: str, folds: int, rows: Sequence[Json]) -> Table:
     table = Table(box=SIMPLE_HEAD, title=f"{title}, {folds} folds; shares in per cent, intervals 95 %")
     for column in (
-        "variant", "accuracy", "macro F1", "MI recall", "ECE", "truth in set", "accuracy lost", "called as float32",
-        "kB", "gzip", "MMACs", "ms", "to float32", "to int8",
+        "variant", "accuracy", "macro F1", "MI recall", "ECE", "truth in set", "accuracy lost", "lost to int8",
+        "called as float32", "kB", "gzip", "MMACs", "ms", "to float32", "to int8",
     ):  # fmt: skip
         table.add_column(column, justify="left" if column == "variant" else "right")
     for row in rows:
@@ -215,7 +216,16 @@ def _cells(row: Json) -> Iterator[str]:
     if "refused" in row:
         yield f"refused: {row['refused']}"
         return
-    for key in ("accuracy", "macro_f1", "mi_recall", "ece", "covered", "accuracy lost", "agreement"):
+    for key in (
+        "accuracy",
+        "macro_f1",
+        "mi_recall",
+        "ece",
+        "covered",
+        "accuracy lost",
+        "accuracy lost to int8",
+        "agreement",
+    ):
         yield _interval(row[key], 100, 1)
     for key in ("bytes", "gzip_bytes"):
         yield f"{float(str(row[key])) / 1000:.0f}"

@@ -67,6 +67,9 @@ def test_folds_are_converted_once_and_pooled(place: Path, main: Main, capsys: py
     assert set(rows) == {"float32", "int8", "half", "none"}
     assert "nowhere" in rows["none"]["refused"]
     assert rows["float32"]["agreement"][0] == 1.0 and rows["float32"]["accuracy lost"] == [0.0, 0.0, 0.0]
+    assert rows["int8"]["accuracy lost to int8"] == [0.0, 0.0, 0.0]
+    lost = [rows["half"][f"accuracy lost{to}"][0] for to in ("", " to int8")]
+    assert lost[0] - lost[1] == pytest.approx(rows["int8"]["accuracy lost"][0], abs=2e-4)
     assert rows["half"]["macs"][0] < rows["int8"]["macs"][0]
     assert rows["int8"]["latency to int8"][0] == 1.0
     for figure in ("accuracy", "macro_f1", "mi_recall", "ece", "covered", "set_size"):
