@@ -5,6 +5,7 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pytest
 
 from ecgedge.beats import BeatSettings, cut_beats
 from ecgedge.manifest import Json
@@ -31,6 +32,20 @@ def beat_network(
     rng = np.random.default_rng(0)
     model.set_weights([0.1 * rng.normal(size=w.shape) if w.ndim == 1 else w for w in model.get_weights()])
     return model
+
+
+def repeating_model() -> bytes:
+    """A `beat_network` in int8 that repeats its values (op TILE) and asks for the size of a batch (op SHAPE)."""
+    keras = pytest.importorskip("keras", reason="the workshop's extra [convert] is not installed")
+    pytest.importorskip("tensorflow", reason="the workshop's extra [convert] is not installed")
+    from ecgedge_convert.quantise import convert
+
+    class Repeated(keras.layers.Layer):
+        def call(self, inputs):  # type: ignore[no-untyped-def]
+            rows = keras.layers.Reshape((2, -1, 4))(inputs)
+            return keras.ops.tile(rows, (1, 1, 2, 1))
+
+    return convert(beat_network(keras, wave=Repeated(name="repeated")), "int8", beat_inputs())
 
 
 def beat_inputs(n: int = 160) -> dict[str, np.ndarray]:

@@ -26,6 +26,7 @@ from ecgedge_convert.target.micro import (
 )
 from ecgedge_convert.tflite_file import TfliteGraph, read_graph
 from ecgedge_convert.tflite_graph import graph_facts
+from tests.convert.small_models import repeating_model
 
 OLD_PYTHON = Path(__file__).parents[2] / ".venv-tflite" / "bin" / "python"
 OLD = """
@@ -78,7 +79,7 @@ def test_where_they_differ_is_found_and_only_in_dense_layers(run: MicroRun) -> N
 
 def test_a_model_without_a_kernel_is_named() -> None:
     with pytest.raises(BundleError, match="cannot run the model"):
-        run_in_micro(batch_of_one(read_bundle("page").model), {})
+        run_in_micro(batch_of_one(repeating_model()), {})
 
 
 def test_another_bias_is_seen(model: bytes) -> None:
