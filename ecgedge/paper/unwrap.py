@@ -1,4 +1,8 @@
-"""Shifts of a printed grid's lines from their waves, which give them to within whole lines only."""
+"""Shifts of a printed grid's lines from their waves, which give them to within whole lines only.
+
+Weighted least squares by conjugate gradients, prepared by cosines, as Ghiglia and Romero 1994 unwrap phases
+(10.1364/JOSAA.11.000107). Departures: steps are averaged over neighbours first, and a plane is preferred.
+"""
 
 import cv2
 import numpy as np
