@@ -56,7 +56,7 @@ def convert(
     keep_float : layers whose ops stay in float32; int8 only
     dense_per_channel : a scale for each unit of a dense layer; one for the whole layer is smaller, and all that
         releases of TensorFlow Lite Micro before autumn 2024 read
-    correct : take the mean shift of rounded weights out of the biases, see `bias_correction`; not for a network that
+    correct : take the mean shift of rounding out of the biases, see `bias_correction`; not for a network that
         was trained with the rounding in view
 
     Raises
